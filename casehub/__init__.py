@@ -1,0 +1,1 @@
+"""The product: settings, pages and commands that put the floors below together."""

