@@ -82,14 +82,12 @@ class Picklist(StrEnum):
     @classmethod
     def from_code(cls, standard: Standard, code: int | str) -> Self:
         """The value that a standard's code means. Raises ValueError where no value means exactly that."""
-        wanted = str(code)
         for member in cls:
-            codes = member.codes
-            exact = getattr(codes, standard)
-            known = [*codes.accepts.get(standard, ())]
-            if exact is not None and standard not in codes.coarse:
-                known.append(exact)
-            if wanted in map(str, known):
+            exact = getattr(member.codes, standard)
+            meant = [*member.codes.accepts.get(standard, ())]
+            if exact is not None and standard not in member.codes.coarse:
+                meant.append(exact)
+            if str(code) in map(str, meant):
                 return member
         raise ValueError(f"{cls.__name__} has no value for {standard} code {code!r}")
 
