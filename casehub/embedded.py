@@ -156,7 +156,7 @@ class _Home:
         """Both servers run, and the database has the roles of today's roles.sql. Takes no lock."""
         return (
             self.postgres_pid() is not None
-            and self._postmaster()[2]
+            and self.postgres_ready()
             and self.valkey_pid() is not None
             and _text(self.path / "made") == self.recipe()
         )
@@ -174,8 +174,8 @@ class _Home:
         pid = self._postmaster()[0]
         return pid if pid and self.is_ours(pid) else None
 
-    def postgres_ready(self, pid: int) -> bool:
-        return self._postmaster()[0] == pid and self._postmaster()[2]
+    def postgres_ready(self) -> bool:
+        return self._postmaster()[2]
 
     def valkey_pid(self) -> int | None:
         pid = _number(_text(self.valkey_pidfile))
@@ -340,7 +340,7 @@ class _Home:
 def _start_postgres(home: _Home) -> None:
     """Bring PostgreSQL up, from nothing or from whatever a crash left. Call with the lock held."""
     home.make_folders()
-    if (pid := home.postgres_pid()) is None:
+    if home.postgres_pid() is None or not home.postgres_ready():
         programs, version = _postgres_programs(home)
         if not home.cluster.exists():
             _make_cluster(home, programs, version)
@@ -348,43 +348,41 @@ def _start_postgres(home: _Home) -> None:
         if made_by != version:
             raise CannotStart(f"{home.cluster} was made by PostgreSQL {made_by}, and only {version} is here.")
         _launch_postgres(home, programs)
-    elif not _wait_for_postgres(home, pid):
-        raise CannotStart(f"PostgreSQL has just stopped; see {home.postgres_log}, and start again.")
     if _text(home.path / "made") != home.recipe():
         _make_roles_and_database(home)
         home.write(home.path / "made", home.recipe())
-
-
-def _wait_for_postgres(home: _Home, pid: int) -> bool:
-    """Wait until it takes connections, which after a crash may be long; False if it ends instead."""
-    if not _wait(lambda: home.postgres_ready(pid) or not home.is_ours(pid), _RECOVERY_SECONDS):
-        raise CannotStart(f"PostgreSQL is still recovering; see {home.postgres_log}, and start again.")
-    return home.is_ours(pid)
 
 
 def _launch_postgres(home: _Home, programs: Path) -> None:
     """Start PostgreSQL and wait until it takes connections; try again while a crash's remains pass."""
     deadline = time.monotonic() + _RETRY_SECONDS
     while True:
-        # The process named in there is gone, or a zombie that would count as alive, or somebody else's.
-        # Backends it left behind are found by their shared memory: PostgreSQL waits for those to end.
-        (home.cluster / "postmaster.pid").unlink(missing_ok=True)
-        settings = {
-            **POSTGRES_SETTINGS,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",  # one way in, and no path length to mind
-            "port": str(home.port("postgres")),
-        }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         before = len(_text(home.postgres_log))
-        pid = home.launch(programs / "postgres", "-D", home.cluster, *options, log=home.postgres_log)
-        if _wait_for_postgres(home, pid):
+        # One may be on its way up already, from a start that was itself killed.
+        pid = home.postgres_pid() or _launch_postmaster(home, programs)
+        if not _wait(partial(_settled, home, pid), _RECOVERY_SECONDS):
+            raise CannotStart(f"PostgreSQL is still recovering; see {home.postgres_log}, and start again.")
+        if home.is_ours(pid):
             return
         said = _text(home.postgres_log)[before:].strip()
         passing = "shared memory block" in said or "could not bind" in said or "lock file" in said
         if not passing or time.monotonic() > deadline:
             raise CannotStart(f"PostgreSQL does not start. It said:\n{said}")
         time.sleep(0.05)
+
+
+def _launch_postmaster(home: _Home, programs: Path) -> int:
+    # The process named in there is gone, or a zombie that would count as alive, or somebody else's.
+    # Backends it left behind are found by their shared memory: PostgreSQL waits for those to end.
+    (home.cluster / "postmaster.pid").unlink(missing_ok=True)
+    settings = {
+        **POSTGRES_SETTINGS,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",  # one way in, and no path length to mind
+        "port": str(home.port("postgres")),
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    return home.launch(programs / "postgres", "-D", home.cluster, *options, log=home.postgres_log)
 
 
 def _postgres_programs(home: _Home) -> tuple[Path, int]:
@@ -543,10 +541,10 @@ def _wait(happened: Callable[[], bool], seconds: float) -> bool:
 
 
 def _text(path: Path) -> str:
-    """What a file holds; nothing where there is none, or no process any more."""
+    """What a file holds; nothing where there is none, no process any more, or it is not ours to read."""
     try:
         return path.read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ProcessLookupError):
         return ""
 
 
@@ -558,6 +556,10 @@ def _number(text: str) -> int:
 
 def _gone(home: _Home, pid: int) -> bool:
     return not home.is_ours(pid)
+
+
+def _settled(home: _Home, pid: int) -> bool:
+    return home.postgres_ready() or _gone(home, pid)
 
 
 def _say(text: str) -> None:
