@@ -1,0 +1,189 @@
+"""How private each field of a model is. Column grants, scrubbing and the data dictionary derive from it.
+
+Reads models' `_meta` only: it asks no database, and what a role may then read is granted in `scope`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db import models
+
+Kind = Literal["direct", "linkable", "open"]
+KINDS: tuple[Kind, ...] = ("direct", "linkable", "open")
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """Every field of a model stands in exactly one of the three sets.
+
+    `direct`: identifying or sealed bytes; no counting role reads them. `linkable`: about one client; may
+    be counted. `open`: structure, about nobody.
+    """
+
+    direct: frozenset[str]
+    linkable: frozenset[str]
+    open: frozenset[str]
+
+    def __init__(
+        self, *, direct: Iterable[str] = (), linkable: Iterable[str] = (), open: Iterable[str] = ()
+    ) -> None:
+        object.__setattr__(self, "direct", frozenset(direct))
+        object.__setattr__(self, "linkable", frozenset(linkable))
+        object.__setattr__(self, "open", frozenset(open))
+
+    @classmethod
+    def of(cls, model: type[models.Model]) -> "Privacy":
+        """What the model and its bases say together. For one field the nearest class has the word.
+
+        A model that says nothing, nor any base of it, gets three empty sets.
+        """
+        said: dict[str, set[Kind]] = {}
+        for base in reversed(model.__mro__):
+            own = vars(base).get("privacy")
+            if isinstance(own, cls):
+                said.update({name: own._kinds_of(name) for name in own._names()})
+        return cls(**{kind: [name for name, kinds in said.items() if kind in kinds] for kind in KINDS})
+
+    def _names(self) -> frozenset[str]:
+        return self.direct | self.linkable | self.open
+
+    def _kinds_of(self, name: str) -> set[Kind]:
+        return {kind for kind in KINDS if name in getattr(self, kind)}
+
+
+def classify(model: type[models.Model]) -> dict[str, Kind]:
+    """Each classified field of the model's own table, in the table's order, with the set it stands in.
+
+    A field in two sets counts as the more private one; `check` complains about it.
+    """
+    privacy = Privacy.of(model)
+    found: dict[str, Kind] = {}
+    for field in _own_fields(model):
+        kinds = privacy._kinds_of(field.name)
+        if kinds:
+            found[field.name] = min(kinds, key=KINDS.index)
+    return found
+
+
+def check(model: type[models.Model]) -> list[str]:
+    """What is wrong with a model's classification, a sentence each; empty when every field is placed once."""
+    privacy = Privacy.of(model)
+    own = vars(model).get("privacy")
+    label = model._meta.label
+    if not privacy._names():
+        return [f"{label} says nothing about privacy"]
+    fields = {field.name for field in _own_fields(model)}
+    problems = [f"{label}.{name} stands in no set" for name in sorted(fields - privacy._names())]
+    problems += [
+        f"{label}.{name} stands in {' and '.join(sorted(privacy._kinds_of(name)))}"
+        for name in sorted(fields)
+        if len(privacy._kinds_of(name)) > 1
+    ]
+    if isinstance(own, Privacy):
+        problems += [f"{label} has no field {name}" for name in sorted(own._names() - fields)]
+    return problems
+
+
+def reporter_columns(model: type[models.Model]) -> list[str]:
+    """The columns of the model's table that the counting role may read: linkable and open, nothing else.
+
+    A field that stands in no set, or also among the direct ones, is left out: forgetting closes.
+    """
+    kinds = classify(model)
+    return [
+        field.column
+        for field in model._meta.local_concrete_fields
+        if kinds.get(field.name) in ("linkable", "open") and field.column
+    ]
+
+
+# Words of a column's name that a person's identity hides behind, whole or as neighbours.
+IDENTITY_WORDS = frozenset(
+    {"name", "names", "surname", "forename", "nickname", "username", "alias", "aliases"}
+    | {"ssn", "itin", "passport", "anumber", "dob", "birthdate", "birthday"}
+    | {"phone", "telephone", "email", "address", "street", "latitude", "longitude", "ip"}
+    | {"photo", "picture", "portrait"}
+)
+IDENTITY_PHRASES = (
+    ("birth", "date"),
+    ("date", "birth"),
+    ("date", "of", "birth"),
+    ("a", "number"),
+    ("alien", "number"),
+    ("social", "security"),
+    ("license", "number"),
+    ("zip", "code"),
+)
+
+# Tables about staff, agencies and the house's own machinery, where such a word is not a client's: the
+# listed exceptions to "no column about a client can hold an identity". By model label and field.
+STAFF_AND_DIRECTORY: Mapping[str, Set[str]] = {
+    "account.EmailAddress": {"email"},
+    "account.EmailConfirmation": {"email_address"},
+    "agencies.Agency": {"name"},
+    "agencies.County": {"name"},
+    "agencies.Invitation": {"email", "name"},
+    "agencies.Project": {"name"},
+    "agencies.User": {"email", "name"},
+    "auth.Group": {"name"},
+    "auth.Permission": {"name"},
+    "axes.AccessAttempt": {"ip_address", "username"},
+    "axes.AccessFailureLog": {"ip_address", "username"},
+    "axes.AccessLog": {"ip_address", "username"},
+    "usersessions.UserSession": {"ip"},
+}
+
+
+def forbidden_columns(
+    all_models: Iterable[type[models.Model]],
+    *,
+    allowed: Mapping[str, Set[str]] = STAFF_AND_DIRECTORY,
+    declared: Mapping[str, Set[str]] | None = None,
+) -> list[str]:
+    """Columns that could hold who a client is in plain sight, a sentence each; empty when there are none.
+
+    Two rules. A column whose name smells of identity is refused unless it is sealed bytes classified
+    direct, or `allowed` by model label and field. On a table about clients (one with a direct or linkable
+    field) a column of free text or JSON is refused unless it has choices, or `declared` says that what it
+    holds is checked elsewhere.
+    """
+    declared = declared or {}
+    problems = []
+    for model in all_models:
+        label = model._meta.label
+        kinds = classify(model)
+        about_clients = "direct" in kinds.values() or "linkable" in kinds.values()
+        for field in model._meta.local_concrete_fields:
+            sealed = isinstance(field, models.BinaryField) and kinds.get(field.name) == "direct"
+            if smells_of_identity(field.column) and not sealed and field.name not in allowed.get(label, ()):
+                problems.append(f"{label}.{field.name} smells of identity")
+            elif about_clients and _takes_any_text(field) and field.name not in declared.get(label, ()):
+                problems.append(f"{label}.{field.name} takes any text")
+    return problems
+
+
+def smells_of_identity(column: str) -> bool:
+    """Whether a column's name is one that a person's name, birth date, number or whereabouts goes under."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).lower()
+    words = [word for word in re.split(r"[_\W]+", re.sub(r"(?<=[a-z])\d+", "", snake)) if word]
+    if IDENTITY_WORDS.intersection(words):
+        return True
+    return any(
+        tuple(words[start : start + len(phrase)]) == phrase
+        for phrase in IDENTITY_PHRASES
+        for start in range(len(words))
+    )
+
+
+def _own_fields(model: type[models.Model]) -> list[models.Field]:
+    """The fields whose values stand in the model's own table or in a table it makes for them."""
+    return [*model._meta.local_fields, *model._meta.local_many_to_many]
+
+
+def _takes_any_text(field: models.Field) -> bool:
+    inner = getattr(field, "base_field", field)  # an array takes what its members take
+    if isinstance(inner, models.JSONField):
+        return True
+    return isinstance(inner, models.CharField | models.TextField | models.FileField) and not inner.choices
