@@ -1,1 +1,5 @@
-"""The product: settings, pages and commands that put the floors below together."""
+"""The front door of the hub. The Celery app is loaded with it, so that jobs find the broker."""
+
+from casehub.celery import app as celery_app
+
+__all__ = ["celery_app"]

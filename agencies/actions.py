@@ -1,0 +1,131 @@
+"""Letting agencies and people in and out. A role is granted here and nowhere else."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.models import Permission as AuthPermission
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.utils import timezone
+from guardian.models import GroupObjectPermission
+
+from agencies import vault
+from agencies.models import Agency, ApiToken, Invitation, Membership, User
+from agencies.roles import ROLES
+from agencies.scope import current_actor
+
+INVITATION_LIVES = timedelta(days=7)
+API_TOKEN_LIVES = timedelta(days=90)
+
+
+def open_agency(**facts: object) -> Agency:
+    """Take an agency in: its row, a group for each role with guardian's grants on it, its data keys."""
+    with transaction.atomic():
+        agency = Agency.objects.create(**facts)
+        sync_grants(agency)
+        vault.open_agency_keys(agency.pk)
+    return agency
+
+
+def sync_grants(agency: Agency) -> None:
+    """Make guardian's grants on the agency what ROLES says, no more and no less."""
+    content_type = ContentType.objects.get_for_model(Agency)
+    known = dict(
+        AuthPermission.objects.filter(content_type=content_type).values_list("codename", "pk")
+    )
+    names = [f"agency:{agency.pk}:{role}" for role in ROLES]
+    Group.objects.bulk_create([Group(name=name) for name in names], ignore_conflicts=True)
+    groups = dict(Group.objects.filter(name__in=names).values_list("name", "pk"))
+    wanted = {
+        (groups[f"agency:{agency.pk}:{role.name}"], known[permission.value])
+        for role in ROLES.values()
+        for permission in role.grants
+    }
+    held = GroupObjectPermission.objects.filter(content_type=content_type, object_pk=str(agency.pk))
+    have = set()
+    for grant in held:
+        if (grant.group_id, grant.permission_id) in wanted:
+            have.add((grant.group_id, grant.permission_id))
+        else:
+            grant.delete()
+    GroupObjectPermission.objects.bulk_create(
+        [
+            GroupObjectPermission(
+                group_id=group, permission_id=permission, content_type=content_type, object_pk=str(agency.pk)
+            )
+            for group, permission in sorted(wanted - have)
+        ]
+    )
+
+
+def grant_role(user: User, agency: Agency, role: str) -> Membership:
+    """Give a role; it holds from the user's next request. Raises KeyError for a role that is not in ROLES."""
+    ROLES[role]
+    with transaction.atomic():
+        membership, _ = Membership.objects.get_or_create(user=user, agency=agency, role=role)
+        user.groups.add(Group.objects.get(name=f"agency:{agency.pk}:{role}"))
+    return membership
+
+
+def end_role(user: User, agency: Agency, role: str) -> None:
+    """Take a role away; it is gone at the user's next request."""
+    with transaction.atomic():
+        Membership.objects.filter(user=user, agency=agency, role=role).delete()
+        user.groups.remove(Group.objects.get(name=f"agency:{agency.pk}:{role}"))
+
+
+def invite(*, agency: Agency, email: str, name: str, role: str, by: User | None) -> tuple[Invitation, str]:
+    """An invitation and its one-time token; the token is shown once and only its digest kept."""
+    ROLES[role]
+    token = secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        agency=agency,
+        email=email.lower(),
+        name=name,
+        role=role,
+        token_digest=hashlib.sha256(token.encode()).digest(),
+        invited_by=by,
+        expires_at=timezone.now() + INVITATION_LIVES,
+    )
+    return invitation, token
+
+
+def accept_invitation(token: str, *, password: str) -> User | None:
+    """Make the invited person's account (or find it) and grant the role, once; None for any bad token."""
+    with transaction.atomic():
+        invitation = (
+            Invitation.objects.select_for_update()
+            .filter(
+                token_digest=hashlib.sha256(token.encode()).digest(),
+                accepted_at=None,
+                expires_at__gt=timezone.now(),
+            )
+            .first()
+        )
+        if invitation is None:
+            return None
+        user = User.objects.filter(email=invitation.email).first()
+        if user is None:
+            user = User.objects.create_user(invitation.email, password, name=invitation.name)
+        elif not user.check_password(password):
+            return None
+        grant_role(user, invitation.agency, invitation.role)
+        invitation.accepted_at = timezone.now()
+        invitation.save(update_fields=["accepted_at"])
+    return user
+
+
+def make_api_token(*, title: str) -> tuple[ApiToken, str]:
+    """A token for the acting user at the acting agency; the secret is shown once."""
+    actor = current_actor()
+    secret = secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        user_id=actor.user_id,
+        agency_id=actor.agency_id,
+        title=title,
+        digest=hashlib.sha256(secret.encode()).digest(),
+        expires_at=timezone.now() + API_TOKEN_LIVES,
+    )
+    return token, secret

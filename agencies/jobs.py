@@ -1,0 +1,230 @@
+"""Work that outlives a request: queued with the change that wants it, run with its asker's rights of now.
+
+Correctness never rests on the broker. The Job row is the truth: `enqueue` writes it in the caller's
+transaction and publishes on commit; `sweep` publishes again what was lost; a chunk is done once because
+it is written in the chunk's own transaction.
+"""
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from agencies.models import Agency, Job, JobChunk, JobState
+from agencies.scope import Actor, NotAllowed, acting_as, current_actor
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)
+ATTEMPTS = 20
+
+type_of_work = Callable[["Run"], dict[str, Any]]
+_register: dict[str, type_of_work] = {}
+
+
+class Pause(Exception):
+    """Raised by work that needs a person's decision before it goes on. Carries what to show them."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__()
+        self.result = result
+
+
+class Lost(Exception):
+    """The lease went to another worker, or the job was cancelled; this run stops and changes nothing."""
+
+
+class Refused(Exception):
+    """Work that can't be done as asked. The sentence goes to the asker, so it holds no client's data."""
+
+
+def job(name: str) -> Callable[[type_of_work], type_of_work]:
+    """Register the function that does jobs of this name. A name stands once."""
+
+    def register(function: type_of_work) -> type_of_work:
+        if name in _register:
+            raise ValueError(f"two jobs are called {name}")
+        _register[name] = function
+        return function
+
+    return register
+
+
+def registered() -> dict[str, type_of_work]:
+    return dict(_register)
+
+
+def enqueue(name: str, **arguments: Any) -> Job:
+    """Queue a job for the acting agency, in this transaction; it is published when that commits.
+
+    Arguments are ids and options, never an identifier or a value of a client.
+    """
+    if name not in _register:
+        raise ValueError(f"no job is called {name}")
+    actor = current_actor()
+    queued = Job.objects.create(
+        agency_id=actor.agency_id, user_id=actor.user_id, name=name, arguments=arguments
+    )
+    reference, job_id = actor.reference, str(queued.pk)
+    transaction.on_commit(lambda: publish(reference, job_id))
+    return queued
+
+
+def publish(reference: str, job_id: str) -> bool:
+    """Tell the broker; a broker that is away is no error, the sweeper publishes again."""
+    from celery import current_app
+
+    try:
+        current_app.send_task("casehub.run_job", args=[reference, job_id], retry=False)
+    except Exception as error:
+        log.warning("broker not reached (%s); job %s waits for the sweeper", type(error).__name__, job_id)
+        return False
+    return True
+
+
+class Run:
+    """One worker's hold on a job. Work is done in chunks, each in a transaction of its own."""
+
+    def __init__(self, actor: Actor, job_id: str, arguments: dict[str, Any], holder: str) -> None:
+        self.actor = actor
+        self.job_id = job_id
+        self.arguments = arguments
+        self.holder = holder
+
+    def progress(self, *, done: int | None = None, total: int | None = None) -> None:
+        """Say how far it is and renew the lease, inside an open door. Raises Lost if the lease is gone."""
+        change: dict[str, Any] = {"lease_until": timezone.now() + LEASE}
+        if done is not None:
+            change["done"] = done
+        if total is not None:
+            change["total"] = total
+        held = Job.objects.filter(pk=self.job_id, lease_holder=self.holder, state=JobState.RUNNING)
+        if not held.update(**change):
+            raise Lost
+
+    def chunk(self, number: int, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do piece `number` once, whatever is killed or delivered again: its row commits with its work."""
+        with acting_as(self.actor):
+            before = JobChunk.objects.filter(job_id=self.job_id, number=number).first()
+            if before is not None:
+                return dict(before.result)
+            self.progress()
+            result = work()
+            try:
+                JobChunk.objects.create(
+                    agency_id=self.actor.agency_id, job_id=self.job_id, number=number, result=result
+                )
+            except IntegrityError as error:
+                raise Lost from error
+            return result
+
+
+def run(reference: str, job_id: str) -> str:
+    """Run a job as its asker, with the rights they hold now. Returns the state it was left in."""
+    try:
+        actor = Actor.from_reference(reference)
+    except NotAllowed:
+        actor = Actor.hub(int(reference.split(":")[1]))
+        return _finish(actor, job_id, None, JobState.FAILED, error="The person who asked has left.")
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    claimed = _claim(actor, job_id, holder)
+    if claimed is None:
+        return "not claimed"
+    work = _register.get(claimed.name)
+    if work is None:
+        return _finish(actor, job_id, holder, JobState.FAILED, error="No such work.")
+    try:
+        result = work(Run(actor, job_id, dict(claimed.arguments), holder))
+    except Pause as pause:
+        return _finish(actor, job_id, holder, JobState.PAUSED, result=pause.result)
+    except Lost:
+        return "lost"
+    except Refused as refusal:
+        return _finish(actor, job_id, holder, JobState.FAILED, error=str(refusal))
+    except NotAllowed:
+        return _finish(actor, job_id, holder, JobState.FAILED, error="Not allowed any more.")
+    except Exception as error:
+        # The type only: a message may quote a row.
+        log.error("job %s (%s) failed: %s", job_id, claimed.name, type(error).__name__, exc_info=_debug())
+        return _finish(actor, job_id, holder, JobState.FAILED, error=f"It broke ({type(error).__name__}).")
+    return _finish(actor, job_id, holder, JobState.DONE, result=result)
+
+
+def _debug() -> bool:
+    from django.conf import settings
+
+    return bool(settings.DEBUG)
+
+
+def _claim(actor: Actor, job_id: str, holder: str) -> Job | None:
+    now = timezone.now()
+    free = models.Q(state=JobState.QUEUED) | models.Q(state=JobState.RUNNING, lease_until__lt=now)
+    with acting_as(actor):
+        found = Job.objects.select_for_update(skip_locked=True).filter(free, pk=job_id).first()
+        if found is None:
+            return None
+        if found.attempts >= ATTEMPTS:
+            Job.objects.filter(pk=job_id).update(
+                state=JobState.FAILED, finished_at=now, error="Tried too often without an end."
+            )
+            return None
+        found.state, found.lease_holder, found.lease_until = JobState.RUNNING, holder, now + LEASE
+        found.attempts += 1
+        found.started_at = found.started_at or now
+        found.save()
+        return found
+
+
+def _finish(
+    actor: Actor,
+    job_id: str,
+    holder: str | None,
+    state: JobState,
+    *,
+    result: dict[str, Any] | None = None,
+    error: str = "",
+) -> str:
+    with acting_as(actor):
+        mine = Job.objects.filter(pk=job_id)
+        if holder is not None:
+            mine = mine.filter(lease_holder=holder, state=JobState.RUNNING)
+        change: dict[str, Any] = {"state": state, "lease_until": None, "error": error}
+        if result is not None:
+            change["result"] = result
+        if state in (JobState.DONE, JobState.FAILED):
+            change["finished_at"] = timezone.now()
+        mine.update(**change)
+    return str(state)
+
+
+def sweep() -> int:
+    """Publish again every job that waits or whose worker is gone; returns how many. Run each minute."""
+    now, found = timezone.now(), 0
+    waiting = models.Q(state=JobState.QUEUED, queued_at__lt=now - timedelta(seconds=20))
+    orphaned = models.Q(state=JobState.RUNNING, lease_until__lt=now)
+    for agency in Agency.objects.all():
+        with acting_as(Actor.hub(agency)):
+            lost = [
+                (f"{job.user_id or 'hub'}:{job.agency_id}", str(job.pk))
+                for job in Job.objects.filter(waiting | orphaned)
+            ]
+        for reference, job_id in lost:
+            found += publish(reference, job_id)
+    return found
+
+
+def resume(paused: Job) -> None:
+    """A person decided that a paused job goes on."""
+    changed = Job.objects.filter(pk=paused.pk, state=JobState.PAUSED).update(
+        state=JobState.QUEUED, arguments={**paused.arguments, "confirmed": True}
+    )
+    if changed:
+        reference, job_id = f"{paused.user_id or 'hub'}:{paused.agency_id}", str(paused.pk)
+        transaction.on_commit(lambda: publish(reference, job_id))
+

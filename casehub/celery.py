@@ -1,0 +1,66 @@
+"""The worker's app and its schedule. A task's first argument is an actor's reference: numbers, no person."""
+
+import os
+
+from celery import Celery
+from celery.signals import worker_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "casehub.settings.dev")
+
+app = Celery("casehub")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": 300,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+    },
+    worker_hijack_root_logger=False,
+    beat_schedule={
+        "sweep": {"task": "casehub.sweep", "schedule": 20.0},
+        "seal": {"task": "casehub.seal_ledgers", "schedule": 60.0},
+        "snapshot": {"task": "casehub.snapshot_months", "schedule": 3600.0},
+        "tidy": {"task": "casehub.tidy", "schedule": 3600.0},
+    },
+)
+
+
+@worker_init.connect
+def _refuse_unsafe(**_: object) -> None:
+    from casehub.checks import serve_safely
+
+    serve_safely()
+
+
+@app.task(name="casehub.run_job")
+def run_job(reference: str, job_id: str) -> str:
+    from agencies import jobs
+
+    return jobs.run(reference, job_id)
+
+
+@app.task(name="casehub.sweep")
+def sweep() -> int:
+    from agencies import jobs
+
+    return jobs.sweep()
+
+
+@app.task(name="casehub.seal_ledgers")
+def seal_ledgers() -> int:
+    from agencies import ledger
+    from agencies.models import Agency
+    from agencies.scope import Actor, acting_as
+
+    sealed = 0
+    for agency in Agency.objects.all():
+        with acting_as(Actor.hub(agency)):
+            sealed += ledger.seal() is not None
+    return sealed

@@ -1,0 +1,67 @@
+"""What must be true before the hub serves anyone. `serve_safely` is asked by every server at its start."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Tags, register
+from django.db import connections
+
+
+@register(Tags.database)
+def database_role(databases: list[str] | None = None, **_: Any) -> list[Error]:
+    """The login that serves must be bound by row security: no superuser, no BYPASSRLS, owner of nothing."""
+    if not databases or "default" not in databases:
+        return []
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper, rolbypassrls, EXISTS (SELECT 1 FROM pg_tables "
+            "WHERE schemaname = 'public' AND tableowner = current_user) FROM pg_roles WHERE rolname = current_user"
+        )
+        is_superuser, bypasses, owns = cursor.fetchone()
+        cursor.execute("SHOW server_version_num")
+        version = int(cursor.fetchone()[0])
+    found = []
+    if is_superuser or bypasses or owns:
+        found.append(
+            Error(
+                "The database login would see every agency's rows.",
+                hint="Serve as casehub_app (casehub/roles.sql): no superuser, no BYPASSRLS, owning no table.",
+                id="casehub.E001",
+            )
+        )
+    if version < 150000:
+        found.append(Error("PostgreSQL is older than 15.", hint="Use PostgreSQL 15 to 18.", id="casehub.E002"))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def production(**_: Any) -> list[Error]:
+    """In production: keys named and private, hosts named."""
+    found = []
+    if not settings.CASEHUB_KEYS or not Path(settings.CASEHUB_KEYS).is_dir():
+        found.append(
+            Error(
+                "No folder of key-encryption keys.",
+                hint="Set CASEHUB_KEYS to a folder outside the database and its backups, mode 0700.",
+                id="casehub.E003",
+            )
+        )
+    if not settings.ALLOWED_HOSTS:
+        found.append(Error("No host name is allowed.", hint="Set CASEHUB_HOSTS.", id="casehub.E004"))
+    return found
+
+
+def serve_safely() -> None:
+    """Raises SystemExit with the reasons if this process must not serve."""
+    reasons = database_role(databases=["default"])
+    if "owner" in settings.DATABASES and not settings.IS_LAPTOP:
+        reasons.append(
+            Error(
+                "This process has the owner's database credentials.",
+                hint="Give CASEHUB_OWNER_DATABASE_URL to the migration step only.",
+                id="casehub.E005",
+            )
+        )
+    if reasons:
+        raise SystemExit("\n".join(f"{reason.msg} {reason.hint}" for reason in reasons))

@@ -1,0 +1,8 @@
+"""The casework floor's app."""
+
+from django.apps import AppConfig
+
+
+class ReferralsConfig(AppConfig):
+    name = "referrals"
+    verbose_name = "Casework"

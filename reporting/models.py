@@ -1,0 +1,1 @@
+"""Snapshots and the ledger of everything shown."""
