@@ -1,0 +1,81 @@
+"""The numbers of the disclosure rule, and the one question they answer: may this count be shown?
+
+How a whole table is kept safe is decided in suppress.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+RULE = (
+    "Counts of 1 to %(small)d people are hidden. So is a count that fewer than %(min_agencies)d agencies "
+    "contributed to, that one agency makes up more than %(dominance)d %% of, or that would tell an agency of "
+    "1 to %(small)d people elsewhere. More figures are hidden so that none of these can be worked out to "
+    "closer than %(width)d people. All hidden figures carry the same mark. A zero means that no record was "
+    "reported, not that there was no need. Shares are rounded to %(rounding)d %%, ranges outward to "
+    "%(rounding)d."
+)
+"""What is printed with every table; a renderer may translate it and fill in `Policy.parameters()`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How much must stay unknown. Every number can be made stricter than its default and never looser.
+
+    `threshold`: the smallest count of people that may be shown (CMS cell size policy: 11); zero may be shown.
+    `width`: how far apart the least and the most people a reader can work out for a hidden cell must lie.
+    `min_agencies`: how many agencies must have people in a count.
+    `dominance`: the greatest part of a count that one agency may make up.
+    `rounding`: steps of ranges (people, outward) and shares (percent, to the nearest).
+
+    Raises ValueError for a looser number.
+    """
+
+    threshold: int = 11
+    width: int = 5
+    min_agencies: int = 3
+    dominance: Fraction = Fraction(4, 5)
+    rounding: int = 5
+
+    def __post_init__(self) -> None:
+        for name, least in (("threshold", 11), ("width", 5), ("min_agencies", 3), ("rounding", 5)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(f"{name} must be a whole number of at least {least}")
+        if self.rounding > 50:
+            raise ValueError("rounding must be at most 50")
+        if not isinstance(self.dominance, Fraction) or not 0 < self.dominance <= Fraction(4, 5):
+            raise ValueError("dominance must be a Fraction above 0 and at most 4/5")
+
+    def may_show(self, by_agency: Mapping[str, int]) -> bool:
+        """Whether a count made up of these agencies' counts may be read by anybody, those agencies included.
+
+        Holds for a cell, and just as well for any number a reader gets by subtracting one cell from another.
+        """
+        total = sum(by_agency.values())
+        if total == 0:
+            return True
+        own = [n for n in by_agency.values() if n]
+        return (
+            total >= self.threshold
+            and len(own) >= self.min_agencies
+            and max(own) <= self.dominance * total
+            and not any(0 < total - n < self.threshold for n in own)
+        )
+
+    def parameters(self) -> dict[str, int]:
+        """The numbers for `RULE`."""
+        return {
+            "small": self.threshold - 1,
+            "min_agencies": self.min_agencies,
+            "dominance": int(100 * self.dominance),
+            "width": self.width,
+            "rounding": self.rounding,
+        }
+
+    @property
+    def rule(self) -> str:
+        """The rule in English, as it is stored with a table."""
+        return RULE % self.parameters()
