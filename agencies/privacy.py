@@ -157,7 +157,8 @@ def forbidden_columns(
         about_clients = "direct" in kinds.values() or "linkable" in kinds.values()
         for field in model._meta.local_concrete_fields:
             sealed = isinstance(field, models.BinaryField) and kinds.get(field.name) == "direct"
-            if smells_of_identity(field.column) and not sealed and field.name not in allowed.get(label, ()):
+            smells = smells_of_identity(field.name) or smells_of_identity(field.column or "")
+            if smells and not sealed and field.name not in allowed.get(label, ()):
                 problems.append(f"{label}.{field.name} smells of identity")
             elif about_clients and _takes_any_text(field) and field.name not in declared.get(label, ()):
                 problems.append(f"{label}.{field.name} takes any text")

@@ -1,0 +1,161 @@
+"""All cryptography of the hub: sealing a text to its place, keyed tokens, and the life of keys.
+
+Every agency has data keys of its own; they stand in the database, wrapped under a key-encryption key that
+stands in a folder outside it (setting CASEHUB_KEYS). Nothing else of the hub imports `cryptography`. How
+and why: docs/adr/0004-vault.md. Sealing by the agency's own staff, whose keys the hub never has, is not
+here.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from agencies.vault import rows
+from agencies.vault.box import VaultError
+from agencies.vault.kek import KeyFolder, KeyFolderError
+from agencies.vault.keys import Keyring, Progress
+from agencies.vault.store import DatabaseStore
+
+__all__ = [
+    "KeyFolderError",
+    "Progress",
+    "VaultError",
+    "destroy_agency_keys",
+    "ensure_kek",
+    "key_folder_problems",
+    "open_agency_keys",
+    "remove_old_key_encryption_keys",
+    "reseal",
+    "reseal_rows",
+    "rewrap_data_keys",
+    "rotate_data_key",
+    "rotate_key_encryption_key",
+    "seal",
+    "token",
+    "unseal",
+]
+
+Box = bytes | bytearray | memoryview
+
+
+def seal(text: str, *, agency: int, place: str, row: object) -> bytes:
+    """The text in a box that opens only for this agency, place and row.
+
+    `place` names table and column ("client.label"), `row` is the row's id (int, UUID or their text). Two
+    boxes of one text differ; a box's size tells the text's only to a power of two. Raises VaultError when
+    the agency has no key (never opened, or destroyed), TypeError when `row` is no id.
+    """
+    return _keyring.seal(text, agency=agency, place=place, row=row)
+
+
+def unseal(box: Box, *, agency: int, place: str, row: object) -> str:
+    """The text in the box. Raises VaultError("could not open"), the same for every reason.
+
+    The reason goes to the log `agencies.vault`, which names place, agency and row, and no value.
+    """
+    return _keyring.unseal(box, agency=agency, place=place, row=row)
+
+
+def token(text: str, *, agency: int, place: str) -> bytes:
+    """32 bytes by which the agency finds equal texts of one place: a blind index.
+
+    Case, width of characters and outer space don't count. Equal texts of two agencies, or of two places,
+    have nothing in common. Raises VaultError when the agency has no key, ValueError when nothing is left of
+    the text.
+    """
+    return _keyring.token(text, agency=agency, place=place)
+
+
+def reseal(box: Box, *, agency: int, place: str, row: object) -> bytes:
+    """The box under the agency's newest key; itself if it is already. Raises VaultError as unseal does."""
+    return _keyring.reseal(box, agency=agency, place=place, row=row)
+
+
+def open_agency_keys(agency: int) -> None:
+    """Make the agency's first keys, in the caller's transaction; does nothing where they are.
+
+    Raises VaultError for an agency whose keys were destroyed: what is shredded is not begun anew.
+    """
+    _keyring.open_agency_keys(agency)
+
+
+def rotate_data_key(agency: int) -> int:
+    """Give the agency a new key for what is sealed from now on; its version. Old boxes still open.
+
+    A transaction of its own (RuntimeError inside another): a key that is rolled back would take what it
+    sealed with it. It also happens by itself, long before a key has sealed too much.
+    """
+    return _keyring.rotate_data_key(agency)
+
+
+def destroy_agency_keys(agency: int) -> None:
+    """Shred all that was sealed for the agency and all its tokens, when the caller's transaction commits.
+
+    This process forgets the keys at once, any other within a second. Backups of the database hold the
+    wrapped keys still: rotate the key-encryption key after it and remove the old one to shred those too.
+    """
+    _keyring.destroy_agency_keys(agency)
+
+
+def reseal_rows(
+    model: type[models.Model],
+    field: str,
+    *,
+    place: str,
+    agency: int,
+    scope: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Iterator[Progress]:
+    """Put every box in a column of the agency's rows under its newest key, while others write.
+
+    The boxes must be bound to their row's primary key. Nothing happens until the progress is iterated.
+    Each chunk of 500 rows is worked on in a `scope()` of its own, such as `lambda: acting_as(actor)`; it
+    must be able to see and change the rows. A row is written only where the old box still stands, so that
+    a concurrent write wins. Boxes that don't open stay as they are and are counted as failed.
+    """
+    return rows.reseal_rows(_keyring, model, field, place=place, agency=agency, scope=scope)
+
+
+def ensure_kek() -> str:
+    """Make the folder and the first key-encryption key where there is none; the current one's id."""
+    return _folder().ensure()
+
+
+def rotate_key_encryption_key() -> Iterator[Progress]:
+    """Make a new key-encryption key now, and wrap all data keys under it as the progress is iterated.
+
+    Nothing stops working meanwhile, nor if it breaks off: `rewrap_data_keys` finishes it.
+    """
+    _folder().make_current()
+    return rewrap_data_keys()
+
+
+def rewrap_data_keys() -> Iterator[Progress]:
+    """Wrap every data key under the current key-encryption key; keys that can't be are counted as failed."""
+    return _keyring.rewrap_data_keys()
+
+
+def remove_old_key_encryption_keys() -> list[str]:
+    """Delete the key-encryption keys that nothing is wrapped under any more; their ids.
+
+    None within an hour of the last rotation. Older backups of the database can't be read after it.
+    """
+    return _folder().remove_old(in_use=_store.kek_ids())
+
+
+def key_folder_problems() -> list[str]:
+    """What keeps the folder of keys from use, a sentence each, for the system check."""
+    return _folder().problems()
+
+
+def _folder() -> KeyFolder:
+    if not settings.CASEHUB_KEYS:
+        raise KeyFolderError("CASEHUB_KEYS names no folder for the key-encryption keys")
+    return KeyFolder(Path(settings.CASEHUB_KEYS))
+
+
+_store = DatabaseStore()
+_keyring = Keyring(_store, _folder)
