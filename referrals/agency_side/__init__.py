@@ -4,3 +4,8 @@ Standard library only, and nothing else of this repository: the package is also 
 """
 
 __version__ = "1.0.0"
+
+
+class Refused(Exception):
+    """The input or an option can't be worked with. The message is a whole sentence for whoever runs the tool,
+    and quotes no cell of the input."""

@@ -209,7 +209,6 @@ SHAPES: Mapping[str, re.Pattern[str]] = {
         "words": r"[a-z0-9][a-z0-9_.+-]{0,39}(?:;[a-z0-9][a-z0-9_.+-]{0,39}){0,39}",
         "version": r"[a-z0-9.-]{1,12}",
         "language": r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}",
-        "ageband": r"\d{1,2}-\d{1,2}|\d{1,2}\+|[a-z_]{1,20}",
     }.items()
 }
 
@@ -423,7 +422,8 @@ _FILES: Mapping[str, tuple[Level, str]] = {
     "Touchpoint": (
         Level.CASEHUB,
         f"""TouchpointID*:id PersonalID:id EnrollmentID:id OccurredOn*:date Sector*:word Kind*:word
-        Given:words TraffickingStatus:word StatusDecidedBy:word TraffickingType:word AgeBand:ageband County:word
+        Given:words TraffickingStatus:word StatusDecidedBy:word TraffickingType:word AgeBand:word
+        County:word
         {_STAMPS}""",
     ),
     "Screening": (
@@ -486,8 +486,8 @@ ALIASES: Mapping[str, str] = {
 }
 """Other years' names of a column, in lower case; used only where the file's own year has no such column."""
 
-AGE_BANDS = (("0-12", 0), ("13-17", 13), ("18-24", 18), ("25-59", 25), ("60+", 60))
-"""VOCA's age bands with their first year of age; blank means unknown."""
+AGE_BANDS = (("0_12", 0), ("13_17", 13), ("18_24", 18), ("25_59", 25), ("60_over", 60))
+"""VOCA's age bands, under the hub's names for them, with their first year of age; blank means unknown."""
 
 IDENTIFIERS: frozenset[tuple[str, str]] = frozenset(
     (file.name, column.name)

@@ -1,0 +1,7 @@
+"""`python -m referrals.agency_side`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
