@@ -65,7 +65,8 @@ class Picklist(StrEnum):
         member._value_ = value
         return member
 
-    def __init__(self, value: str, label: str, codes: Codes = Codes()) -> None:
+    # Members give every fact; the defaults let a type checker read Race("asian") as the lookup that it is.
+    def __init__(self, value: str, label: str = "", codes: Codes = Codes()) -> None:
         self.label = label
         self.codes = codes
 
@@ -250,7 +251,7 @@ class SpecialClassification(
 ):
     """Self-reported. Never derived from another answer, least of all from race or citizenship."""
 
-    def __init__(self, value: str, label: str, codes: Codes | None = None) -> None:
+    def __init__(self, value: str, label: str = "", codes: Codes | None = None) -> None:
         super().__init__(value, label, codes or Codes(voca=label))
 
     DEAF_HARD_OF_HEARING = "deaf_hard_of_hearing", _("Deaf/Hard of Hearing")
@@ -570,7 +571,7 @@ class Victimization(
 ):
     """The form's 26 types. A report derives the two trafficking types from TraffickingType as well."""
 
-    def __init__(self, value: str, label: str, codes: Codes | None = None) -> None:
+    def __init__(self, value: str, label: str = "", codes: Codes | None = None) -> None:
         super().__init__(value, label, codes or Codes(voca=label))
 
     ADULT_PHYSICAL_ASSAULT = "adult_physical_assault", _("Adult Physical Assault")
@@ -655,7 +656,9 @@ class Sector(Picklist, source="casehub; HTCDS org_Type for export"):
 
     group: SectorGroup
 
-    def __init__(self, value: str, label: str, codes: Codes, group: SectorGroup) -> None:
+    def __init__(
+        self, value: str, label: str = "", codes: Codes = Codes(), group: SectorGroup = SectorGroup.OTHER
+    ) -> None:
         super().__init__(value, label, codes)
         self.group = group
 
@@ -838,11 +841,11 @@ class ServiceType(Picklist, source="casehub's canonical list; OTIP service defin
     def __init__(
         self,
         value: str,
-        label: str,
-        codes: Codes,
-        units: tuple[ServiceUnit, ...],
-        voca_items: str,
-        description: str,
+        label: str = "",
+        codes: Codes = Codes(),
+        units: tuple[ServiceUnit, ...] = (),
+        voca_items: str = "",
+        description: str = "",
         is_direct: bool = True,
     ) -> None:
         super().__init__(value, label, codes)
@@ -996,7 +999,7 @@ class ServiceType(Picklist, source="casehub's canonical list; OTIP service defin
         _("Medical care: ongoing"),
         Codes(hmis=14, accepts={"hmis": (12, 13, 27, 28)}),
         _N,
-        "B1 B2 B5",
+        "B4 B1 B2 B5",
         _("Care beyond the emergency"),
     )
     DENTAL = ("dental", _("Dental care"), Codes(), _N, "B4", _("Dental care given or paid for"))
@@ -1135,7 +1138,7 @@ class ContactGiven(Picklist):
 
     service: ServiceType
 
-    def __init__(self, value: str, label: str, service: ServiceType) -> None:
+    def __init__(self, value: str, label: str = "", service: ServiceType = ServiceType.OTHER) -> None:
         super().__init__(value, label)
         self.service = service
 
@@ -1165,7 +1168,7 @@ class DeclineReason(Picklist, source="casehub; HMIS 4.20.D ReferralResult"):
 
     by: Literal["client", "provider"]
 
-    def __init__(self, value: str, label: str, by: Literal["client", "provider"]) -> None:
+    def __init__(self, value: str, label: str = "", by: Literal["client", "provider"] = "provider") -> None:
         hmis = {"client": 2, "provider": 3}[by]
         # HMIS gives no reason, so one value for each side is what its code imports as
         exact = value in ("client_declined", "other")

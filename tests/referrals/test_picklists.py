@@ -236,6 +236,12 @@ def test_the_service_list_is_complete_and_each_service_can_be_entered() -> None:
 
 def test_every_sector_has_a_group_and_every_group_a_sector() -> None:
     assert {sector.group for sector in picklists.Sector} == set(picklists.SectorGroup)
+    assert [sector.value for sector in picklists.Sector if sector.group == "other"] == ["other"]
+
+
+def test_what_a_contact_gave_is_a_service_of_the_list() -> None:
+    plain = [given.value for given in picklists.ContactGiven if given.service is ServiceType.OTHER]
+    assert plain == ["something_else"]
 
 
 def test_a_refusal_tells_hmis_whose_decision_it_was() -> None:
