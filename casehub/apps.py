@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db import connections
 from django.db.models.signals import post_migrate
 
@@ -20,5 +20,6 @@ class CasehubConfig(AppConfig):
     def ready(self) -> None:
         from casehub import checks  # noqa: F401
 
-        # Django's own hook for what must follow every migration, also that of a test database.
-        post_migrate.connect(_grant, sender=self)
+        # Django's own hook for what must follow every migration, also that of a test database. It is not
+        # sent to apps without models such as this one, so it listens to the last app that has some.
+        post_migrate.connect(_grant, sender=apps.get_app_config("reporting"))

@@ -2,7 +2,13 @@
 
 import pytest
 
+from agencies import vault
 from tests.world import World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _key_folder() -> None:
+    vault.ensure_kek()
 
 
 @pytest.fixture

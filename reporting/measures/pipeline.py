@@ -1,0 +1,186 @@
+"""The pipeline: when a client enters a stage, which stage they are in, and how long it took.
+
+One definition of each stage (product definition; a client may skip stages). Own and network figures, the
+live page and the grant forms read this file and no other.
+"""
+
+from collections import defaultdict
+from datetime import datetime
+
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext_lazy as _
+
+from referrals.picklists import Sector, SectorGroup
+from reporting.measures import Count, Counted, Median, Period, measure, rows_of
+
+STAGES = [
+    ("identified", _("Identified")),
+    ("screened", _("Screened")),
+    ("referred", _("Referred")),
+    ("accepted", _("Accepted")),
+    ("enrolled", _("Enrolled")),
+    ("in_service", _("In service")),
+    ("exited", _("Exited")),
+    ("followed_up", _("Followed up")),
+    ("lost", _("Lost")),
+]
+
+# (agency, client, stage, rank, at): each time a client enters a stage. Anonymous contacts have no client
+# and so never stand here. Days are read at midnight of the hub's time zone.
+EVENTS = """
+event AS (
+    SELECT agency_id, client_id, 'identified' AS stage, 1 AS rank, min(occurred_at) AS at
+    FROM referrals_touchpoint
+    WHERE client_id IS NOT NULL AND trafficking_status IN ('possible', 'actual')
+    GROUP BY agency_id, client_id
+  UNION ALL
+    SELECT agency_id, client_id, 'screened', 2, screened_at FROM referrals_screening
+  UNION ALL
+    SELECT agency_id, client_id, 'referred', 3, sent_at FROM referrals_referral WHERE sent_at IS NOT NULL
+  UNION ALL
+    SELECT agency_id, client_id, 'accepted', 4, reported_outcome_at FROM referrals_referral
+    WHERE reported_outcome = 'accepted' AND reported_outcome_at IS NOT NULL
+  UNION ALL
+    SELECT referral.agency_id, referral.client_id, 'accepted', 4, response.responded_at
+    FROM referrals_response response
+    JOIN referrals_referral referral ON referral.id = response.referral_ref
+    WHERE response.outcome = 'accepted'
+  UNION ALL
+    SELECT agency_id, client_id, 'enrolled', 5, entry_on::timestamp AT TIME ZONE %(zone)s
+    FROM referrals_enrollment
+  UNION ALL
+    SELECT agency_id, client_id, 'in_service', 6, min(provided_on)::timestamp AT TIME ZONE %(zone)s
+    FROM referrals_service WHERE enrollment_id IS NOT NULL GROUP BY agency_id, client_id, enrollment_id
+  UNION ALL
+    SELECT agency_id, client_id, 'exited', 7, exit_on::timestamp AT TIME ZONE %(zone)s
+    FROM referrals_enrollment WHERE exit_on IS NOT NULL
+  UNION ALL
+    SELECT agency_id, client_id, 'followed_up', 8, followed_up_at FROM referrals_followup
+),
+included AS (
+    SELECT id, lost_after_days FROM agencies_agency WHERE id = ANY(%(agencies)s)
+),
+entry AS (
+    SELECT event.* FROM event JOIN included ON included.id = event.agency_id WHERE at < %(as_of)s
+),
+last_contact AS (
+    SELECT agency_id, client_id, max(at) AS at FROM (
+        SELECT agency_id, client_id, occurred_at AS at FROM referrals_touchpoint WHERE client_id IS NOT NULL
+      UNION ALL
+        SELECT agency_id, client_id, provided_on::timestamp AT TIME ZONE %(zone)s FROM referrals_service
+      UNION ALL
+        SELECT agency_id, client_id, at FROM event
+    ) contact WHERE at < %(as_of)s GROUP BY agency_id, client_id
+),
+is_open AS (
+    SELECT agency_id, client_id FROM entry GROUP BY agency_id, client_id
+    HAVING NOT bool_or(stage = 'exited')
+        OR COALESCE(max(at) FILTER (WHERE stage = 'enrolled'), '-infinity')
+         > COALESCE(max(at) FILTER (WHERE stage = 'exited'), '-infinity')
+),
+loss AS (
+    SELECT agency_id, client_id, last_contact.at + included.lost_after_days * interval '1 day' AS at
+    FROM last_contact JOIN is_open USING (agency_id, client_id) JOIN included ON included.id = agency_id
+    WHERE last_contact.at + included.lost_after_days * interval '1 day' < %(as_of)s
+),
+entered AS (
+    SELECT agency_id, client_id, stage FROM entry WHERE at >= %(start)s AND at < %(end)s
+  UNION
+    SELECT agency_id, client_id, 'lost' FROM loss WHERE at >= %(start)s AND at < %(end)s
+),
+standing AS (
+    SELECT DISTINCT ON (agency_id, client_id) agency_id, client_id,
+           CASE WHEN loss.at IS NULL THEN stage ELSE 'lost' END AS stage
+    FROM entry LEFT JOIN loss USING (agency_id, client_id)
+    ORDER BY agency_id, client_id, entry.at DESC, rank DESC
+)
+"""
+
+ENTERED = f"WITH {EVENTS} SELECT stage, agency_id, count(DISTINCT client_id) FROM entered GROUP BY 1, 2"  # noqa: S608
+STANDING = f"WITH {EVENTS} SELECT stage, agency_id, count(*) FROM standing GROUP BY 1, 2"  # noqa: S608
+FIRST_SECTOR = f"""
+WITH {EVENTS}, first_sector AS (
+    SELECT DISTINCT ON (agency_id, client_id) agency_id, client_id, sector
+    FROM referrals_touchpoint WHERE client_id IS NOT NULL ORDER BY agency_id, client_id, occurred_at, id
+)
+SELECT stage, COALESCE(first_sector.sector, ''), agency_id, count(DISTINCT client_id)
+FROM entered LEFT JOIN first_sector USING (agency_id, client_id) GROUP BY 1, 2, 3
+"""  # noqa: S608
+# From each entry in the period back to the client's latest entry into the stage just before.
+WAITED = f"""
+WITH {EVENTS}, waited AS (
+    SELECT entry.stage, entry.agency_id, entry.client_id,
+           min((entry.at AT TIME ZONE %(zone)s)::date - (earlier.at AT TIME ZONE %(zone)s)::date) AS days
+    FROM entry JOIN entry earlier
+      ON earlier.agency_id = entry.agency_id AND earlier.client_id = entry.client_id
+     AND earlier.rank = entry.rank - 1 AND earlier.at <= entry.at
+    WHERE entry.at >= %(start)s AND entry.at < %(end)s
+    GROUP BY entry.stage, entry.agency_id, entry.client_id
+)
+SELECT stage, (SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY inside.days))
+               FROM waited inside WHERE inside.stage = waited.stage)::int,
+       agency_id, count(*)
+FROM waited GROUP BY stage, agency_id
+"""  # noqa: S608
+
+
+def parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, object]:
+    from django.conf import settings
+
+    return {
+        "start": period.starts_at,
+        "end": period.ends_at,
+        "as_of": as_of,
+        "zone": settings.TIME_ZONE,
+        "agencies": agencies,
+    }
+
+
+@measure(
+    name="pipeline",
+    title=_("Where are people in the pipeline?"),
+    counts=_("Client records: a person known to two agencies stands twice"),
+    does_not_show=_("People no agency has met. Anonymous contacts stand beside, never inside."),
+)
+def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Counted:
+    """Each stage of the pipeline: clients in it at `as_of`, clients that entered it in the period, and the
+    median of whole days since their latest entry into the stage just before."""
+    asked = parameters(period, as_of, agencies)
+    counts = [
+        Count(stage, "entered", agency, value) for stage, agency, value in rows_of(cursor, ENTERED, asked)
+    ]
+    universe = {count.agency: count.value for count in counts if count.row == "identified"}
+    counts += [Count(stage, "now", agency, value) for stage, agency, value in rows_of(cursor, STANDING, asked)]
+    found: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+    for stage, days, agency, people in rows_of(cursor, WAITED, asked):
+        found[stage, days][agency] = people
+    return Counted(
+        rows=list(STAGES),
+        columns=[("now", _("Now")), ("entered", _("Entered"))],
+        counts=counts,
+        medians=[Median(stage, "median_days", days, people) for (stage, days), people in found.items()],
+        universe=universe,
+    )
+
+
+@measure(
+    name="pipeline_by_sector",
+    title=_("Which sector met people first?"),
+    counts=_("Client records by the sector of their first contact with the agency"),
+    does_not_show=_("People no agency has met. A sector with few agencies may be hidden."),
+)
+def pipeline_by_sector(
+    cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]
+) -> Counted:
+    """Clients that entered each stage in the period, by the sector group of their first contact."""
+    groups = {sector.value: sector.group.value for sector in Sector}
+    summed: dict[tuple[str, str, int], int] = defaultdict(int)
+    for stage, sector, agency, value in rows_of(cursor, FIRST_SECTOR, parameters(period, as_of, agencies)):
+        summed[stage, groups.get(sector, "other"), agency] += value
+    return Counted(
+        rows=list(STAGES),
+        columns=[(group.value, _(group.label)) for group in SectorGroup],
+        counts=[Count(stage, group, agency, value) for (stage, group, agency), value in summed.items()],
+        medians=[],
+        universe={},
+    )
