@@ -105,6 +105,7 @@ def start() -> Servers:
     Raises CannotStart.
     """
     home = _Home(data_dir())
+    home.refuse_if_anothers()
     if not home.is_up():
         home.prepare()
         with home.lock():
@@ -119,6 +120,7 @@ def stop() -> None:
     home = _Home(data_dir())
     if not home.path.exists():
         return
+    home.refuse_if_anothers()
     with home.lock():
         for name, pid, ask in (
             ("PostgreSQL", home.postgres_pid(), signal.SIGINT),  # "fast": ends sessions, then a checkpoint
@@ -153,13 +155,25 @@ class _Home:
     # -- what runs
 
     def is_up(self) -> bool:
-        """Both servers run, and the database has the roles of today's roles.sql. Takes no lock."""
+        """Both servers answer, and the database has the roles of today's roles.sql. Takes no lock."""
         return (
-            self.postgres_pid() is not None
-            and self.postgres_ready()
-            and self.valkey_pid() is not None
-            and _text(self.path / "made") == self.recipe()
+            _text(self.path / "made") == self.recipe() and self.postgres_answers() and self.valkey_answers()
         )
+
+    def postgres_answers(self) -> bool:
+        """Whether it takes connections. A look at its process is not enough: a killed one stays a moment."""
+        if self.postgres_pid() is None or not self.postgres_ready():
+            return False
+        may_we_use_tls = (8).to_bytes(4) + (80877103).to_bytes(4)
+        return _exchange(self._postmaster()[1], may_we_use_tls, 1) in (b"N", b"S")
+
+    def valkey_answers(self) -> bool:
+        """Whether the broker runs, has loaded its data and knows our password."""
+        if self.valkey_pid() is None:
+            return False
+        greeting = f"AUTH {self.secret('valkey')}\r\nPING\r\n".encode()
+        expected = b"+OK\r\n+PONG\r\n"
+        return _exchange(_number(_text(self.path / "valkey.port")), greeting, len(expected)) == expected
 
     def is_ours(self, pid: int) -> bool:
         """Whether this process runs out of this folder. False for a zombie and for a number used anew."""
@@ -281,16 +295,19 @@ class _Home:
 
     # -- setting up
 
+    def refuse_if_anothers(self) -> None:
+        """Trust no process number and no password that another user could have put there."""
+        if self.path.exists() and self.path.stat().st_uid != os.geteuid():
+            raise CannotStart(f"{self.path} belongs to another user; set CASEHUB_DATA.")
+
     def prepare(self) -> None:
-        """Make the folder, or refuse one that is another user's. Changes permissions only of its own."""
+        """Make the folder if need be. Changes permissions only of its own."""
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         # The servers' account passes through a folder of root's, but can't list it.
         mode = 0o711 if self.account else 0o700
         try:
             self.path.mkdir(mode=mode)
         except FileExistsError:
-            if self.path.stat().st_uid != os.geteuid():
-                raise CannotStart(f"{self.path} belongs to another user; set CASEHUB_DATA.") from None
             if not (self.path / "lock").exists() and any(self.path.iterdir()):
                 return
         self.path.chmod(mode)  # mkdir obeyed the umask; an empty folder was made for us
@@ -340,7 +357,7 @@ class _Home:
 def _start_postgres(home: _Home) -> None:
     """Bring PostgreSQL up, from nothing or from whatever a crash left. Call with the lock held."""
     home.make_folders()
-    if home.postgres_pid() is None or not home.postgres_ready():
+    if not home.postgres_answers():
         programs, version = _postgres_programs(home)
         if not home.cluster.exists():
             _make_cluster(home, programs, version)
@@ -492,7 +509,7 @@ def _start_valkey(home: _Home) -> None:
         text = "".join(f"{name} {value}\n" for name, value in lines.items())
         home.write(home.valkey_config, text, for_servers=True)
         home.launch(program, home.valkey_config, log=folder / "valkey.log")
-    if not _wait(lambda: _answers(home), _RETRY_SECONDS):
+    if not _wait(home.valkey_answers, _RETRY_SECONDS):
         raise CannotStart(f"Valkey does not start; see {home.valkey_pidfile.with_name('valkey.log')}.")
 
 
@@ -508,20 +525,17 @@ def _valkey_program(home: _Home) -> Path:
     raise CannotStart("There is no Valkey for this machine. Install one, or set CELERY_BROKER_URL.")
 
 
-def _answers(home: _Home) -> bool:
-    """Whether the broker runs, has loaded its data and knows our password."""
-    if home.valkey_pid() is None:
-        return False
-    port = _number(_text(home.path / "valkey.port"))
+def _exchange(port: int, message: bytes, length: int) -> bytes:
+    """Send a message to a server of ours and return the first bytes of its answer; none if it gives none."""
+    answer = b""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as line:
-            line.sendall(f"AUTH {home.secret('valkey')}\r\nPING\r\n".encode())
-            answer = b""
-            while answer.count(b"\n") < 2 and (more := line.recv(200)):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            line.sendall(message)
+            while len(answer) < length and (more := line.recv(length - len(answer))):
                 answer += more
     except OSError:
-        return False
-    return answer == b"+OK\r\n+PONG\r\n"
+        return b""
+    return answer
 
 
 def _wheel(package: str) -> Path | None:

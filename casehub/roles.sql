@@ -28,8 +28,7 @@ DO $$
 BEGIN
     -- From version 16 on, the grant itself says whether it is inherited; before, NOINHERIT above says so.
     IF current_setting('server_version_num')::int >= 160000 THEN
-        GRANT casehub_reporter, casehub_linker TO casehub_app WITH INHERIT FALSE;
-        GRANT casehub_reporter, casehub_linker TO casehub_app WITH SET TRUE;
+        EXECUTE 'GRANT casehub_reporter, casehub_linker TO casehub_app WITH INHERIT FALSE, SET TRUE';
     ELSE
         GRANT casehub_reporter, casehub_linker TO casehub_app;
     END IF;
