@@ -61,14 +61,15 @@ class Median:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a measure found. `rows` and `columns` fix the order and the titles; `universe` names, for the
-    people range, each agency's distinct clients in the period."""
+    """What a measure found. `rows` and `columns` fix the order; `sums` says which columns add up to which;
+    `people_of` names the column whose clients the people range of each row is about."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]
     counts: list[Count]
     medians: list[Median]
-    universe: dict[int, int]
+    sums: list[tuple[str, list[str]]]
+    people_of: str
 
 
 # (cursor of the counting door, period, as of, agencies whose rows count) -> what was found.

@@ -7,6 +7,7 @@ live page and the grant forms read this file and no other.
 from collections import defaultdict
 from datetime import datetime
 
+from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
@@ -96,9 +97,9 @@ standing AS (
 )
 """
 
-ENTERED = f"WITH {EVENTS} SELECT stage, agency_id, count(DISTINCT client_id) FROM entered GROUP BY 1, 2"  # noqa: S608
 STANDING = f"WITH {EVENTS} SELECT stage, agency_id, count(*) FROM standing GROUP BY 1, 2"  # noqa: S608
-FIRST_SECTOR = f"""
+# Every client has one first contact, so the sectors of a stage add up to its clients.
+ENTERED = f"""
 WITH {EVENTS}, first_sector AS (
     SELECT DISTINCT ON (agency_id, client_id) agency_id, client_id, sector
     FROM referrals_touchpoint WHERE client_id IS NOT NULL ORDER BY agency_id, client_id, occurred_at, id
@@ -136,6 +137,16 @@ def parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[str
     }
 
 
+def _parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, object]:
+    return {
+        "start": period.starts_at,
+        "end": period.ends_at,
+        "as_of": as_of,
+        "zone": settings.TIME_ZONE,
+        "agencies": agencies,
+    }
+
+
 @measure(
     name="pipeline",
     title=_("Where are people in the pipeline?"),
@@ -143,44 +154,26 @@ def parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[str
     does_not_show=_("People no agency has met. Anonymous contacts stand beside, never inside."),
 )
 def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Counted:
-    """Each stage of the pipeline: clients in it at `as_of`, clients that entered it in the period, and the
-    median of whole days since their latest entry into the stage just before."""
-    asked = parameters(period, as_of, agencies)
-    counts = [
-        Count(stage, "entered", agency, value) for stage, agency, value in rows_of(cursor, ENTERED, asked)
-    ]
-    universe = {count.agency: count.value for count in counts if count.row == "identified"}
-    counts += [Count(stage, "now", agency, value) for stage, agency, value in rows_of(cursor, STANDING, asked)]
-    found: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
-    for stage, days, agency, people in rows_of(cursor, WAITED, asked):
-        found[stage, days][agency] = people
-    return Counted(
-        rows=list(STAGES),
-        columns=[("now", _("Now")), ("entered", _("Entered"))],
-        counts=counts,
-        medians=[Median(stage, "median_days", days, people) for (stage, days), people in found.items()],
-        universe=universe,
-    )
-
-
-@measure(
-    name="pipeline_by_sector",
-    title=_("Which sector met people first?"),
-    counts=_("Client records by the sector of their first contact with the agency"),
-    does_not_show=_("People no agency has met. A sector with few agencies may be hidden."),
-)
-def pipeline_by_sector(
-    cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]
-) -> Counted:
-    """Clients that entered each stage in the period, by the sector group of their first contact."""
+    """Each stage of the pipeline: clients in it at `as_of`; clients that entered it in the period, in all
+    and by the sector group of their first contact; and the median of whole days since their latest entry
+    into the stage just before."""
+    asked = _parameters(period, as_of, agencies)
     groups = {sector.value: sector.group.value for sector in Sector}
-    summed: dict[tuple[str, str, int], int] = defaultdict(int)
-    for stage, sector, agency, value in rows_of(cursor, FIRST_SECTOR, parameters(period, as_of, agencies)):
-        summed[stage, groups.get(sector, "other"), agency] += value
+    counts = [Count(stage, "now", agency, value) for stage, agency, value in rows_of(cursor, STANDING, asked)]
+    entered: dict[tuple[str, str, int], int] = defaultdict(int)
+    for stage, sector, agency, value in rows_of(cursor, ENTERED, asked):
+        entered[stage, groups.get(sector, SectorGroup.OTHER.value), agency] += value
+        entered[stage, "entered", agency] += value
+    counts += [Count(stage, column, agency, value) for (stage, column, agency), value in entered.items()]
+    people: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+    for stage, days, agency, value in rows_of(cursor, WAITED, asked):
+        people[stage, days][agency] = value
+    sectors = [(group.value, _(group.label)) for group in SectorGroup]
     return Counted(
         rows=list(STAGES),
-        columns=[(group.value, _(group.label)) for group in SectorGroup],
-        counts=[Count(stage, group, agency, value) for (stage, group, agency), value in summed.items()],
-        medians=[],
-        universe={},
+        columns=[("now", _("Now")), ("entered", _("Entered")), *sectors],
+        counts=counts,
+        medians=[Median(stage, "entered", days, by_agency) for (stage, days), by_agency in people.items()],
+        sums=[("entered", [name for name, _title in sectors])],
+        people_of="entered",
     )

@@ -1,0 +1,133 @@
+"""Counts a measure through the counting door and hands back only what may be read.
+
+The one caller of `agencies.scope.counting`. Network figures come back protected; an agency's own come back
+exact, as a table that can hold no other agency's rows.
+"""
+
+from collections import defaultdict
+from datetime import datetime
+
+from django.conf import settings
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from agencies.scope import Actor
+from agencies.scope.counting import counting
+from reporting.measures import Counted, Measure, Period, measures
+from reporting.sdc import (
+    Coord,
+    NotReported,
+    Policy,
+    ProtectedTable,
+    Provenance,
+    RawMedian,
+    RawRange,
+    RawTable,
+    Relation,
+    Sum,
+    protect,
+)
+from reporting.sdc.own import OwnTable, own_table
+
+# Who counts in the network: expected, not left, not vetoed, and with a signed agreement that shares totals.
+_PARTNERS = """
+    SELECT agency.id FROM agencies_agency agency
+    WHERE agency.is_expected_to_report AND NOT agency.sharing_vetoed AND agency.left_on IS NULL
+      AND EXISTS (SELECT 1 FROM agencies_sharingagreement agreement
+                  WHERE agreement.agency_id = agency.id AND agreement.shares_totals
+                    AND agreement.signed_at IS NOT NULL AND agreement.ended_at IS NULL)
+"""
+_EXPECTED = "SELECT count(*) FROM agencies_agency WHERE is_expected_to_report AND left_on IS NULL"
+# Reporting: has at least one record of casework from before the end of the period.
+_REPORTING = """
+    SELECT partner FROM unnest(%(agencies)s::int[]) AS partner
+    WHERE EXISTS (SELECT 1 FROM referrals_touchpoint t WHERE t.agency_id = partner AND t.occurred_at < %(end)s)
+       OR EXISTS (SELECT 1 FROM referrals_enrollment e WHERE e.agency_id = partner AND e.entry_on < %(end)s)
+       OR EXISTS (SELECT 1 FROM referrals_service s WHERE s.agency_id = partner AND s.provided_on < %(end)s)
+"""
+
+
+def run_network(name: str, period: Period, actor: Actor, *, release: str = "") -> ProtectedTable:
+    """The measure over every partner agency for a period that has ended, protected.
+
+    Raises NotAllowed, and Unprotectable where nothing can be said safely. `release` is the label printed
+    with it.
+    """
+    as_of = period.ends_at
+    if as_of > timezone.now():
+        raise ValueError("The network counts periods that have ended.")
+    found = measures()[name]
+    with counting(actor, network=True) as cursor, override(settings.LANGUAGE_CODE):
+        cursor.execute(_PARTNERS)
+        partners = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_EXPECTED)
+        (expected,) = cursor.fetchone()
+        cursor.execute(_REPORTING, {"agencies": partners, "end": as_of})
+        reporting = sorted(row[0] for row in cursor.fetchall())
+        raw = _raw(found, cursor, period, as_of, reporting, expected, release or "draft")
+    return protect(raw, Policy())
+
+
+def run_own(name: str, period: Period, actor: Actor, *, as_of: datetime | None = None) -> OwnTable:
+    """The measure over the actor's own agency, exact and live. Raises NotAllowed."""
+    found = measures()[name]
+    as_of = as_of or timezone.now()
+    with counting(actor, network=False) as cursor:
+        raw = _raw(found, cursor, period, as_of, [actor.agency_id], 1, "live")
+    return own_table(raw, str(actor.agency_id))
+
+
+def _raw(
+    measure: Measure,
+    cursor: CursorWrapper,
+    period: Period,
+    as_of: datetime,
+    agencies: list[int],
+    expected: int,
+    release: str,
+) -> RawTable:
+    found = measure.find(cursor, period, as_of, agencies)
+    by_cell: dict[Coord, dict[str, int]] = defaultdict(lambda: {str(agency): 0 for agency in agencies})
+    for count in found.counts:
+        by_cell[count.row, count.column][str(count.agency)] += count.value
+    rows = [name for name, _title in found.rows]
+    columns = [name for name, _title in found.columns]
+    places = [(row, column) for row in rows for column in columns]
+    counts = {at: by_cell[at] if agencies else NotReported() for at in places}
+    return RawTable(
+        title=str(measure.title),
+        axes={"stage": rows, "figure": [*columns, "people", "median_days"]},
+        counts=counts,
+        relations=_relations(found, rows),
+        medians={
+            (median.row, "median_days"): RawMedian(
+                days=median.days,
+                by_agency={str(agency): people for agency, people in median.people_by_agency.items()},
+                cell=(median.row, median.column),
+            )
+            for median in found.medians
+        },
+        ranges={
+            (row, "people"): RawRange(by_agency=by_cell[row, found.people_of], cell=(row, found.people_of))
+            for row in rows
+            if agencies
+        },
+        about=Provenance(
+            source=_("Client records of the network's agencies") if expected > 1 else _("The agency's own records"),
+            period=(period.start, period.end),
+            agencies_reporting=len(agencies),
+            agencies_expected=expected,
+            counted_as=str(measure.counts),
+            does_not_show=str(measure.does_not_show),
+            release_id=release,
+            generated_at=timezone.now(),
+        ),
+    )
+
+
+def _relations(found: Counted, rows: list[str]) -> list[Relation]:
+    return [
+        Sum((row, total), tuple((row, part) for part in parts)) for total, parts in found.sums for row in rows
+    ]
