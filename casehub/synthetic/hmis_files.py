@@ -23,6 +23,7 @@ from casehub.synthetic import names
 from casehub.synthetic.network import AgencySpec, ProjectSpec
 from casehub.synthetic.people import Person, Record, World, contact_days
 from referrals.agency_side.schema import CASEHUB_FILES, FILES, HMIS_FILES
+from referrals.picklists import AgeBand
 
 VERSION = "2026"
 DEFECT_KINDS = (
@@ -305,7 +306,7 @@ class _Writer:
             OccurredOn=_iso(day),
             Sector=self.agency.sector,
             AgeBand=_age_band(person.born, day),
-            County=person.county.fips,
+            County=person.county.word,
             **cells,
         )
 
@@ -338,10 +339,10 @@ class _Writer:
                 ),
                 **status,
             )
-        if journey.exited and not journey.silent and draw.random() < 0.5:
+        if journey.closed or (journey.exited and not journey.silent and draw.random() < 0.5):
             self._touchpoint(
                 f"{record.personal_id}-TC",
-                journey.exited,
+                journey.closed or journey.exited or 0,
                 person,
                 PersonalID=record.personal_id,
                 EnrollmentID=enrollment,
@@ -530,7 +531,8 @@ class _Writer:
         if project.counts_nights:
             for night in range(first, min(end, first + int(draw.randint(8, 40) / self.world.detail))):
                 self._service(stay, night, f"B{night - first + 1}", RecordType=200, TypeProvided=200)
-        if first + 4 < end and draw.random() < (0.5 if project.beds else 0.15):
+        is_assessed = draw.random() < (0.5 if project.beds else 0.15)
+        if is_assessed and first + 4 < end:
             day, key = first + 3, f"{stay['EnrollmentID']}-A1"
             self.add(
                 "Assessment",
@@ -562,7 +564,8 @@ class _Writer:
                 AssessmentResultType="points",
                 AssessmentResult=draw.randint(1, 15),
             )
-        if first + 8 < end and draw.random() < 0.25:
+        # Never soon after an assessment: that would read as a wait of two days from screening to referral.
+        if not is_assessed and first + 8 < end and draw.random() < 0.35:
             day = first + 5
             result = draw.choices((1, 2, 3, ""), (55, 10, 15, 20))[0]
             self.add(
@@ -588,6 +591,8 @@ class _Writer:
             "ExitDate": _iso(journey.exited),
             "Destination": 30 if journey.silent else draw.choice(destinations),
         }
+        if cells["Destination"] == 435:
+            cells["DestinationSubsidyType"] = draw.choice((420, 431, 433, 434))
         if project.is_rhy:
             cells |= _trafficking_answers(draw, person.trafficking, is_interviewed=not journey.silent)
             cells |= {
@@ -677,8 +682,8 @@ class _Writer:
                 TraffickingStatus=status,
                 StatusDecidedBy="self_identified" if status == "possible" else "",
                 TraffickingType=draw.choice(("sex", "labor", "uncertain")) if status == "possible" else "",
-                AgeBand=draw.choice(("", "18-24", "25-59", "13-17", "declined")),
-                County=draw.choice(("", self.agency.county.fips)),
+                AgeBand=draw.choice(("", "18_24", "25_59", "13_17", "declined")),
+                County=draw.choice(("", self.agency.county.word)),
             )
 
 
@@ -835,12 +840,7 @@ def _age(born: date, day: int) -> int:
 
 
 def _age_band(born: date, day: int) -> str:
-    age = _age(born, day)
-    return next(
-        band
-        for top, band in ((12, "0-12"), (17, "13-17"), (24, "18-24"), (59, "25-59"), (150, "60+"))
-        if age <= top
-    )
+    return AgeBand.of(_age(born, day)).value
 
 
 @lru_cache(maxsize=4096)

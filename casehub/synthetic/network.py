@@ -21,6 +21,11 @@ class CountySpec:
     name: str
     state: str = STATE
 
+    @property
+    def word(self) -> str:
+        """The county as our own files name it."""
+        return self.name.lower().replace(" ", "_")
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectSpec:

@@ -30,7 +30,10 @@ SILENCE_DAYS = 60
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """The day (ordinal) a record reaches each stage. `silent` is the last contact of a lost client."""
+    """The day (ordinal) a record reaches each stage.
+
+    `silent` is a lost client's last contact; `closed` ends a record that never became an enrollment.
+    """
 
     identified: int
     screened: int | None = None
@@ -41,6 +44,7 @@ class Journey:
     exited: int | None = None
     followed_up: int | None = None
     silent: int | None = None
+    closed: int | None = None
 
     def until(self, day: int) -> "Journey":
         """The journey as known on a day."""
@@ -57,7 +61,12 @@ class Journey:
             return min(self.silent or self.exited, self.exited)
         if self.enrolled:
             return self.silent or as_of
-        return min(as_of, (self.accepted or self.referred or self.screened or self.identified) + 12)
+        return min(as_of, self.closed or self.last_step + 20)
+
+    @property
+    def last_step(self) -> int:
+        """The day of the last stage before an enrollment."""
+        return self.accepted or self.referred or self.screened or self.identified
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,13 +479,15 @@ def _exact_journeys(draw: Random, plan: Year, days: Sequence[int], last: int) ->
     lost = draw.sample(sorted(at for at in open_ if events[at]["in_service"] + 7 <= quiet_by), plan.lost)
     for at in lost:
         events[at]["silent"] = draw.randint(max(events[at]["in_service"] + 5, quiet_by - 120), quiet_by)
-        if draw.random() < 0.6:
-            events[at]["exited"] = last + draw.randint(5, 90)
     for at in set(open_ + waiting) - set(lost):
         events[at]["exited"] = last + 1 + int(draw.expovariate(1 / 140))
         if draw.random() < 0.45:
             events[at]["followed_up"] = events[at]["exited"] + draw.choice(_spread(9, 34, 0.4, 10, 80))
-    return [Journey(**event) for event in events]
+    journeys = [Journey(**event) for event in events]
+    return [
+        one if one.enrolled else replace(one, closed=min(last, one.last_step + draw.randint(0, 40)))
+        for one in journeys
+    ]
 
 
 def _open_journey(draw: Random, day: int) -> Journey:
@@ -484,7 +495,10 @@ def _open_journey(draw: Random, day: int) -> Journey:
     events = {"identified": day}
     for step, (median, most) in enumerate(_LAGS):
         if draw.random() > _GO_ON[step]:
-            return Journey(**events)
+            stopped = Journey(**events)
+            if stopped.enrolled or draw.random() < 0.1:
+                return stopped
+            return replace(stopped, closed=day + draw.randint(0, 40))
         day += min(3 * most, int(draw.lognormvariate(math.log(median + 0.5), 0.6)))
         events[STAGES[step + 1]] = day
     if draw.random() < 0.16:

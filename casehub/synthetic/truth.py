@@ -19,7 +19,8 @@ class YearTruth:
     """One calendar year: who was identified in it, and what happened in it to whomever.
 
     `records` and `people` were identified in the year; `entered` counts records that reached a stage in it
-    (of any cohort); `lost` counts enrollments open on the year's last day without a contact for 60 days.
+    (of any cohort); `lost` counts records neither exited nor closed by the year's last day and silent for
+    more than 60 days then.
     """
 
     records: int
@@ -56,12 +57,10 @@ def year_truth(world: World, year: int) -> YearTruth:
                     if before:
                         waits[stage].append(day - before)
                 before = day
-            if (
-                journey.enrolled
-                and journey.enrolled <= last
-                and not (journey.exited and journey.exited <= last)
-            ):
+            over = journey.exited or journey.closed
+            if journey.identified <= last and not (over and over <= last):
                 met = contact_days(journey, world.as_of.toordinal(), Random(0), world.detail)
+                met += [day for stage in STAGES if (day := getattr(journey, stage))]
                 lost += max(day for day in met if day <= last) < last - SILENCE_DAYS
     return YearTruth(
         records=sum(per_agency.values()),

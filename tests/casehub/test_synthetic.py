@@ -16,6 +16,7 @@ from casehub.synthetic import Written, names, world, write_hmis, write_network, 
 from casehub.synthetic.hmis_files import DEFECT_KINDS, VERSION
 from casehub.synthetic.people import SILENCE_DAYS, STAGES, YEARS, Record, World
 from referrals import picklists
+from referrals.agency_side.bundle import make_bundle
 from referrals.agency_side.schema import CASEHUB_FILES, FILES, HMIS_FILES, TYPE_PROVIDED, Type
 
 AS_OF = date(2026, 11, 23)
@@ -261,6 +262,37 @@ def test_the_files_alone_give_the_true_stages(three_rivers: World, written: list
         assert len(told) == three_rivers.size_of(agency) == export.clients
 
 
+def test_the_agency_side_tool_takes_the_files_and_keeps_every_client(
+    written: list[Written], tmp_path: Path
+) -> None:
+    """Also those without an enrollment: they stand in our files. What it objects to is what was declared."""
+    for export in written[:4]:
+        bundle = tmp_path / f"{export.path.stem}.bundle.zip"
+        objected = tmp_path / f"{export.path.stem}.csv"
+        make_bundle(export.path, bundle, organization_id=None, key=lambda _: b"k" * 32, problems_out=objected)
+        with zipfile.ZipFile(bundle) as archive:
+            kept = {name: len(archive.read(f"{name}.csv").decode().splitlines()) - 1 for name in export.rows}
+        expected = export.rows | {"User": kept["User"]}  # staff whom no row names stay at home
+        expected["Services"] -= _count(export, "unknown_enrollment")
+        assert kept == expected
+        with objected.open(encoding="utf-8") as handle:
+            objections = {(row["file"], row["problem"]) for row in csv.DictReader(handle)}
+        born_wrongly = {(file, "birth_implausible") for file in ("Client.csv", "Enrollment.csv")}
+        assert {problem for file, problem in objections - born_wrongly} <= {
+            "code_unknown",
+            "date_unreadable",
+            "required_missing",
+            "duplicate_id",
+            "enrollment_missing",
+            "user_missing",
+            "vsp_has_clients",
+        }
+
+
+def _count(export: Written, kind: str) -> int:
+    return sum(defect.kind == kind for defect in export.defects)
+
+
 def test_silence_in_the_files_is_the_truth_of_the_lost(three_rivers: World, written: list[Written]) -> None:
     last = date(2025, 12, 31)
     lost = 0
@@ -269,11 +301,13 @@ def test_silence_in_the_files_is_the_truth_of_the_lost(three_rivers: World, writ
         for row in rows(export, "Touchpoint"):
             if row["PersonalID"] and (day := date.fromisoformat(row["OccurredOn"])) <= last:
                 met[row["PersonalID"]] = max(met.get(row["PersonalID"], day), day)
-        exited = {row["PersonalID"] for row in rows(export, "Exit") if row["ExitDate"] <= last.isoformat()}
-        entered = {
-            row["PersonalID"] for row in rows(export, "Enrollment") if row["EntryDate"] <= last.isoformat()
+        over = {row["PersonalID"] for row in rows(export, "Exit") if row["ExitDate"] <= last.isoformat()}
+        over |= {
+            row["PersonalID"]
+            for row in rows(export, "Touchpoint")
+            if row["Kind"] == "closure" and row["OccurredOn"] <= last.isoformat()
         }
-        lost += sum((last - met[client]).days > SILENCE_DAYS for client in entered - exited)
+        lost += sum((last - day).days > SILENCE_DAYS for client, day in met.items() if client not in over)
     assert lost == year_truth(three_rivers, 2025).lost == 52
 
 
@@ -353,7 +387,7 @@ def _fits(kind: Type, value: str) -> bool:
             date.fromisoformat(value)
         elif kind is Type.DATETIME:
             datetime.fromisoformat(value)
-        elif kind in (Type.INTEGER, Type.CODE):
+        elif kind is Type.INTEGER:
             int(value)
     except ValueError:
         return False
