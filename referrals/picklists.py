@@ -1267,6 +1267,7 @@ class ExitReason(Picklist, source="casehub; HMIS R17.1 ProjectCompletionStatus",
 
 
 class FollowUpOutcome(Picklist):
+    REACHED = "reached", _("Reached")
     REACHED_DOING_WELL = "reached_doing_well", _("Reached, and doing well")
     REACHED_NEEDS_HELP = "reached_needs_help", _("Reached, and needs help")
     REACHED_DECLINED = "reached_declined", _("Reached, and did not want to talk")

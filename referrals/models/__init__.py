@@ -4,7 +4,7 @@ from referrals.models.clients import Client, ClientOpenedTo, Restriction
 from referrals.models.contacts import Draft, FollowUp, Screening, Touchpoint
 from referrals.models.enrollments import Enrollment, Service
 from referrals.models.handover import Offer, Referral, Response
-from referrals.models.imports import ColumnMapping, Import, ImportedRow, ImportProblem
+from referrals.models.imports import ColumnMapping, Import, ImportedRow, ImportProblem, RefusedRows
 
 __all__ = [
     "Client",
@@ -18,6 +18,7 @@ __all__ = [
     "ImportedRow",
     "Offer",
     "Referral",
+    "RefusedRows",
     "Response",
     "Restriction",
     "Screening",

@@ -107,7 +107,9 @@ class Restriction(Scoped):
 class ClientOpenedTo(UserObjectPermissionBase):
     """Guardian's direct grant of one restricted client to one worker; the row policies read this table."""
 
-    content_object = models.ForeignKey(Client, models.CASCADE, db_constraint=False, related_name="+")
+    content_object = models.ForeignKey(
+        Client, models.CASCADE, db_constraint=False, related_name="opened_to"
+    )
     agency = models.ForeignKey(
         "agencies.Agency", models.PROTECT, related_name="+", db_default=OfAgency(), editable=False
     )

@@ -53,6 +53,26 @@ class ImportProblem(Scoped):
         return f"{self.file}:{self.row} {self.code}"
 
 
+class RefusedRows(Scoped):
+    """The rows of one file that were not taken, as they came and with their reasons, sealed: a cell that
+    was refused may hold anything, so nothing of it may stand here in plain text.
+    """
+
+    source = models.ForeignKey(Import, models.CASCADE, related_name="refused", db_constraint=False)
+    file = models.CharField(max_length=40)
+    first_row = models.PositiveIntegerField()
+    rows = models.PositiveIntegerField()
+    body_sealed = models.BinaryField()
+
+    privacy = Privacy(direct={"body_sealed"}, open={"source", "file", "first_row", "rows"})
+
+    class Meta:
+        ordering = ["source", "file", "first_row"]
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.first_row}"
+
+
 class ImportedRow(Scoped):
     """A row of a file we have no noun for, kept as typed JSON so that it can be counted and given back."""
 

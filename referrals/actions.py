@@ -1,0 +1,335 @@
+"""Every write of the casework, a function per verb: check, change, say so.
+
+Views and the API call these inside an open door and never save a row themselves. What the database holds
+(owner, keys, one winner) is not checked again here. Writes enter the ledger by themselves.
+"""
+
+import json
+import re
+import secrets
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from guardian.shortcuts import assign_perm
+
+from agencies import ledger, vault
+from agencies.models import Agency, Project, User
+from agencies.roles import Permission
+from agencies.scope import current_actor
+from referrals.models import (
+    Client,
+    Draft,
+    Enrollment,
+    FollowUp,
+    Offer,
+    Referral,
+    Response,
+    Restriction,
+    Screening,
+    Service,
+    Touchpoint,
+)
+from referrals.picklists import DeclineReason, ServiceType, ServiceUnit
+
+# What must not stand in a field that is not sealed end to end (R06): number and address shapes. A name has
+# no shape; the forms say in words that none belongs here.
+IDENTITY_SHAPES = {
+    "ssn": re.compile(r"\b\d{3}[- ]?\d{2}[- ]?\d{4}\b"),
+    "a_number": re.compile(r"\bA[- ]?\d{8,9}\b", re.IGNORECASE),
+    "phone": re.compile(r"(?<!\d)(?:\+?1[-. ]?)?\(?\d{3}\)?[-. ]?\d{3}[-. ]?\d{4}(?!\d)"),
+    "email": re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE),
+    "address": re.compile(
+        r"\b\d{1,5}\s+(?:\w+\s){1,3}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|blvd|court|ct)\b",
+        re.IGNORECASE,
+    ),
+}
+
+
+def refuse_identity(text: str) -> str:
+    """The text, or ValidationError if something in it looks like a number or address of a person (R06)."""
+    if any(shape.search(text) for shape in IDENTITY_SHAPES.values()):
+        raise ValidationError(
+            _(
+                "This looks like a phone number, e-mail, ID number or street address. "
+                "Leave it out: it does not belong on the hub. Nothing was saved; your text is still here."
+            ),
+            code="identity",
+        )
+    return text
+
+
+def open_client(*, code: str = "", facts: Mapping[str, Any] | None = None) -> Client:
+    """Make a client record. Nothing is required; the code is the agency's own, never a name.
+
+    Raises ValidationError for a code already used in the agency or that looks like an identity.
+    """
+    actor = current_actor()
+    actor.require(Permission.CLIENT_EDIT)
+    client = Client(id=uuid.uuid4(), agency_id=actor.agency_id, worker_id=actor.user_id, **(facts or {}))
+    _set_code(client, code)
+    client.save(force_insert=True)
+    return client
+
+
+def change_client(*, client: Client, code: str | None = None, facts: Mapping[str, Any]) -> Client:
+    """Change facts of a client; `code` None leaves the code as it is."""
+    current_actor().require(Permission.CLIENT_EDIT)
+    for name, value in facts.items():
+        setattr(client, name, value)
+    if code is not None:
+        _set_code(client, code)
+    client.save()
+    return client
+
+
+def _set_code(client: Client, code: str) -> None:
+    code = refuse_identity(code.strip())
+    if not code:
+        client.code_sealed, client.code_token = b"", None
+        return
+    token = vault.token(code, agency=client.agency_id, place="client.code")
+    if Client.objects.filter(code_token=token).exclude(pk=client.pk).exists():
+        raise ValidationError(
+            {"code": _("Another client of your agency has this code. Choose another, or open that client.")}
+        )
+    client.code_sealed = vault.seal(code, agency=client.agency_id, place="client.code", row=client.pk)
+    client.code_token = token
+
+
+def restrict_client(*, client: Client, openers: list[User]) -> None:
+    """Close the record to colleagues, except those named; the acting worker always keeps it."""
+    actor = current_actor()
+    actor.require(Permission.CLIENT_RESTRICT)
+    allowed = {user.pk: user for user in openers}
+    if actor.user_id is not None:
+        allowed[actor.user_id] = User.objects.get(pk=actor.user_id)
+    for user in allowed.values():
+        assign_perm("referrals.view_client", user, client)
+    Restriction.objects.get_or_create(agency_id=actor.agency_id, client=client)
+    ledger.record("client.restricted", client)
+
+
+def record_touchpoint(
+    *,
+    sector: str,
+    occurred_at: datetime | None = None,
+    client: Client | None = None,
+    note: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> Touchpoint:
+    """Record one contact; without a client it is anonymous. Sector and time are all it needs (R01)."""
+    actor = current_actor()
+    actor.require(Permission.CONTACT_RECORD if client is None else Permission.CLIENT_EDIT)
+    at = occurred_at or timezone.now()
+    if at > timezone.now() + timedelta(hours=1):
+        raise ValidationError({"occurred_at": _("This time is in the future. A contact has happened already.")})
+    touchpoint = Touchpoint(
+        id=uuid.uuid4(),
+        agency_id=actor.agency_id,
+        client=client,
+        worker_id=actor.user_id,
+        sector=sector,
+        occurred_at=at,
+        **(facts or {}),
+    )
+    touchpoint.note_sealed = _sealed_note(touchpoint, note)
+    touchpoint.save(force_insert=True)
+    if client is not None:
+        _carry_status(client, touchpoint)
+    return touchpoint
+
+
+def _sealed_note(row: Touchpoint | Service, note: str) -> bytes:
+    note = refuse_identity(note.strip())
+    if not note:
+        return b""
+    place = f"{row._meta.model_name}.note"
+    return vault.seal(note, agency=row.agency_id, place=place, row=row.pk)
+
+
+def _carry_status(client: Client, touchpoint: Touchpoint) -> None:
+    """A status learned in a contact stands on the client too, with who decided it and when."""
+    if touchpoint.trafficking_status in ("not_asked", "unknown", "declined"):
+        return
+    client.trafficking_status = touchpoint.trafficking_status
+    client.status_decided_by = touchpoint.status_decided_by
+    client.status_decided_on = timezone.localdate(touchpoint.occurred_at)
+    if touchpoint.trafficking_type not in ("not_asked", ""):
+        client.trafficking_type = touchpoint.trafficking_type
+    client.save()
+
+
+def enroll(
+    *, client: Client, project: Project, entry_on: date, facts: Mapping[str, Any] | None = None
+) -> Enrollment:
+    """Begin an enrollment. A client who was here before is reopened, and stays the same client (K10)."""
+    actor = current_actor()
+    actor.require(Permission.CLIENT_EDIT)
+    before = Enrollment.objects.filter(client=client, project=project)
+    if before.filter(exit_on=None).exists():
+        raise ValidationError({"project": _("The client is enrolled there already.")})
+    return Enrollment.objects.create(
+        agency_id=actor.agency_id,
+        client=client,
+        project=project,
+        entry_on=entry_on,
+        is_reopened=before.exists(),
+        **{"age_band_at_entry": client.age_band, **(facts or {})},
+    )
+
+
+def end_enrollment(*, enrollment: Enrollment, exit_on: date, destination: str, reason: str) -> Enrollment:
+    """End an enrollment. Raises ValidationError for a day before the entry."""
+    current_actor().require(Permission.CLIENT_EDIT)
+    if exit_on < enrollment.entry_on:
+        raise ValidationError({"exit_on": _("The exit can't be before the entry.")})
+    enrollment.exit_on, enrollment.destination, enrollment.exit_reason = exit_on, destination, reason
+    enrollment.save()
+    return enrollment
+
+
+def record_service(
+    *,
+    client: Client,
+    type: str,
+    provided_on: date,
+    quantity: Decimal | int = 1,
+    unit: str = "",
+    enrollment: Enrollment | None = None,
+    mode: str = "direct",
+    note: str = "",
+) -> Service:
+    """Record a service. Without a unit it is the service's own first one; units are never added together.
+
+    Without an enrollment it stands in the client's open one, if there is exactly one.
+    """
+    actor = current_actor()
+    actor.require(Permission.CLIENT_EDIT)
+    service_type = ServiceType(type)
+    unit = unit or str(service_type.units[0])
+    if ServiceUnit(unit) not in service_type.units:
+        raise ValidationError({"unit": _("This service is not counted in that unit.")})
+    if provided_on > timezone.localdate():
+        raise ValidationError({"provided_on": _("This day is in the future.")})
+    if enrollment is None:
+        running = list(Enrollment.objects.filter(client=client, exit_on=None)[:2])
+        enrollment = running[0] if len(running) == 1 else None
+    service = Service(
+        id=uuid.uuid4(),
+        agency_id=actor.agency_id,
+        client=client,
+        enrollment=enrollment,
+        project_id=enrollment.project_id if enrollment else None,
+        provided_on=provided_on,
+        type=type,
+        mode=mode,
+        quantity=quantity,
+        unit=unit,
+        worker_id=actor.user_id,
+    )
+    service.note_sealed = _sealed_note(service, note)
+    service.save(force_insert=True)
+    return service
+
+
+def record_screening(*, client: Client, tool: str, result: str, facts: Mapping[str, Any]) -> Screening:
+    """Record a screening. Its result opens options and closes none: no action reads it (S2)."""
+    actor = current_actor()
+    actor.require(Permission.CLIENT_EDIT)
+    return Screening.objects.create(
+        agency_id=actor.agency_id,
+        client=client,
+        tool=tool,
+        result=result,
+        worker_id=actor.user_id,
+        **{"screened_at": timezone.now(), **facts},
+    )
+
+
+def record_follow_up(
+    *, client: Client, enrollment: Enrollment | None, outcome: str, at: datetime
+) -> FollowUp:
+    actor = current_actor()
+    actor.require(Permission.CLIENT_EDIT)
+    return FollowUp.objects.create(
+        agency_id=actor.agency_id,
+        client=client,
+        enrollment=enrollment,
+        outcome=outcome,
+        followed_up_at=at,
+        worker_id=actor.user_id,
+    )
+
+
+def send_referral(*, client: Client, needed: str, receivers: list[Agency]) -> Referral:
+    """Look for a service: one Offer to each receiver, with an opaque code and nothing about the client."""
+    actor = current_actor()
+    actor.require(Permission.REFERRAL_SEND)
+    referral = Referral.objects.create(
+        agency_id=actor.agency_id,
+        client=client,
+        needed=needed,
+        sent_at=timezone.now(),
+        worker_id=actor.user_id,
+    )
+    for receiver in receivers:
+        Offer.objects.create(
+            agency_id=actor.agency_id,
+            referral=referral,
+            receiver=receiver,
+            needed=needed,
+            handover_code=secrets.token_hex(4).upper(),
+            expires_at=timezone.now() + timedelta(hours=48),
+        )
+    ledger.record("referral.sent", referral)
+    return referral
+
+
+def answer_offer(*, offer: Offer, outcome: str, reason: str = "") -> Response:
+    """Answer once. A second answer, or one by a third agency, fails in the database."""
+    actor = current_actor()
+    actor.require(Permission.REFERRAL_ANSWER)
+    if outcome == "declined" and reason not in list(DeclineReason):
+        raise ValidationError({"reason": _("Say why, so that the sender knows what to do next.")})
+    response = Response.objects.create(
+        agency_id=actor.agency_id,
+        offer=offer,
+        sender_id=offer.agency_id,
+        referral_ref=offer.referral_id,
+        outcome=outcome,
+        reason=reason,
+        worker_id=actor.user_id,
+    )
+    ledger.record(f"offer.{outcome}", offer)
+    return response
+
+
+def keep_draft(*, form: str, body: Mapping[str, Any], client: Client | None = None) -> Draft:
+    """Keep what a worker has typed so far, sealed, one draft a form and client."""
+    actor = current_actor()
+    draft = Draft.objects.filter(user_id=actor.user_id, form=form, client=client).first()
+    if draft is None:
+        draft = Draft(id=uuid.uuid4(), agency_id=actor.agency_id, user_id=actor.user_id, form=form, client=client)
+    draft.body_sealed = vault.seal(
+        json.dumps(dict(body)), agency=actor.agency_id, place="draft.body", row=draft.pk
+    )
+    draft.save()
+    return draft
+
+
+def read_draft(draft: Draft) -> dict[str, Any]:
+    opened = vault.unseal(
+        bytes(draft.body_sealed), agency=draft.agency_id, place="draft.body", row=draft.pk
+    )
+    return dict(json.loads(opened))
+
+
+def drop_draft(*, form: str, client: Client | None = None) -> None:
+    """The form was saved or thrown away; its draft is gone."""
+    Draft.objects.filter(user_id=current_actor().user_id, form=form, client=client).delete()
