@@ -13,11 +13,12 @@ import tempfile
 import unicodedata
 import zipfile
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 from . import Refused, __version__, check
@@ -25,7 +26,7 @@ from .archive import Archive, Table
 from .cells import WITHHELD, Memo, age_band, age_on, cleaner, plain_text, read_date
 from .facts import Export, Facts, Stay, gather, read_export
 from .keys import IdHasher
-from .problems import ProblemLog
+from .problems import Problem, ProblemLog
 from .schema import BUNDLE_FORMAT, FILES, HMIS_FILES, Handling, Level, bundle_header
 
 
@@ -121,6 +122,7 @@ class _Run:
         self.report = report
         self.log = ProblemLog()
         self.named_users: set[str] = set()
+        self.ended: set[str] = set()  # enrollments whose exit was seen
         self.export_day = export.day("ExportDate") or export.day("ExportEndDate")
         self.export_end = export.day("ExportEndDate") or self.export_day
         self.is_vsp = facts.organization.victim_service_provider != "0"  # unless it surely is none
@@ -265,7 +267,9 @@ class _Run:
             project = cell(cells, "ProjectID")
             if project in facts.projects:
                 return _OURS
-            return _OTHERS if project in facts.other_projects else "project_missing"
+            if project in facts.other_projects:
+                return _OTHERS
+            return "organization_missing" if table.file.name == "Project" else "project_missing"
 
         def by_enrollment(cells: list[str]) -> str:
             enrollment = cell(cells, "EnrollmentID")
@@ -306,6 +310,10 @@ class _Run:
         export = get("ExportID")
         if export and export != self.export.values.get("ExportID", export):
             self.log.add(name, row, "ExportID", "export_id_mismatch")
+        if name == "Exit" and not get("DateDeleted"):
+            if get("EnrollmentID") in self.ended:
+                self.log.add(name, row, "EnrollmentID", "several_exits")
+            self.ended.add(get("EnrollmentID"))
         if stay is not None:
             person = get("PersonalID")
             if person and person != stay.person:
@@ -391,7 +399,7 @@ def make_bundle(
                 spool.close()
         else:
             files = _write_bundle(run, target)
-        _replace(problems_path, lambda file: file.write(_problems_csv(run.log, None).encode()))
+        _replace(problems_path, lambda file: file.writelines(_problem_lines(run.log, None)))
     return Result(
         organization=facts.organization.name,
         path=target,
@@ -433,7 +441,8 @@ def _write_bundle(run: _Run, target: Path) -> dict[str, Counts]:
                 files[name] = counts
                 output_rows[name] = spool.output_rows()
                 spool.close()
-            bundle.writestr(_member("problems.csv"), _problems_csv(run.log, output_rows))
+            with bundle.open(_member("problems.csv"), "w") as member:
+                member.writelines(_problem_lines(run.log, output_rows))
             manifest = json.dumps(run.manifest(files), indent=1, sort_keys=True, ensure_ascii=False)
             bundle.writestr(_member("manifest.json"), manifest + "\n")
 
@@ -449,22 +458,22 @@ def _member(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _problems_csv(log: ProblemLog, output_rows: dict[str, dict[int, int]] | None) -> str:
+def _problem_lines(log: ProblemLog, output_rows: dict[str, dict[int, int]] | None) -> Iterator[bytes]:
     """The defects as CSV. In the agency's own list (None) rows are the input's; in the bundle's they are the
     bundle's, and blank for a row that is not in it: a row's place in an export that several organizations
     share would tell which of their clients are one person."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    line = _Line()
+    writer = csv.writer(line, lineterminator="\n")
     writer.writerow(("file", "row", "column", "problem", "sentence"))
+    yield line.text.encode()
     for name in log.files():
-        rows = None if output_rows is None else output_rows.get(name, {})
-        found = (
-            (problem.row if rows is None else rows.get(problem.row, 0), problem)
-            for problem in log.of_file(name)
-        )
-        for row, problem in found if rows is None else sorted(found, key=lambda pair: pair[0]):
+        found: Iterable[tuple[int, Problem]] = ((problem.row, problem) for problem in log.of_file(name))
+        if output_rows is not None:
+            rows = output_rows.get(name, {})
+            found = sorted(((rows.get(row, 0), problem) for row, problem in found), key=itemgetter(0))
+        for row, problem in found:
             writer.writerow((f"{name}.csv", row or "", problem.column, problem.code, problem.sentence))
-    return text.getvalue()
+            yield line.text.encode()
 
 
 def _replace(target: Path, write: Callable[[io.BufferedWriter], object]) -> None:

@@ -47,8 +47,8 @@ class Memo(dict[str, Cleaned]):
 
 
 def read_date(raw: str) -> tuple[date | None, str | None]:
-    """The date a cell means, and a problem: (None, None) for a blank; "date_wrong_format" if it is readable in
-    one way only but not written as yyyy-mm-dd; (None, "date_unreadable") if it can mean two days, or none."""
+    """The date a cell means, and a problem: (None, None) for a blank; "date_wrong_format" if it is readable
+    in one way only but not written yyyy-mm-dd; (None, "date_unreadable") if it can mean two days, or none."""
     raw = raw.strip()
     if raw in _BLANKS:
         return None, None

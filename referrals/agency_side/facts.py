@@ -177,7 +177,7 @@ def gather(archive: Archive, version: str, organization_id: str | None) -> Facts
         if get("OrganizationID") == organization_id:
             start, end = (read_date(get(f"Operating{edge}Date"))[0] for edge in ("Start", "End"))
             facts.projects.setdefault(project, Operation(get("ProjectType"), start, end))
-        elif project:
+        elif project and get("OrganizationID") in known:
             facts.other_projects.add(project)
             facts.alone = False
     _gather_stays(archive, version, facts)
@@ -204,6 +204,8 @@ def _gather_stays(archive: Archive, version: str, facts: Facts) -> None:
     for row, get in each_row(archive, "Enrollment", version):
         enrollment = get("EnrollmentID")
         if get("ProjectID") not in facts.projects:
+            if get("ProjectID") not in facts.other_projects:
+                continue
             # Python's own hash: eight bytes instead of a string, and nothing that outlives the process.
             facts.other_enrollments.add(hash(enrollment))
             continue

@@ -32,14 +32,14 @@ SENTENCES: Mapping[str, str] = {
     "looks_like_identifier": "The text holds what looks like an e-mail, phone or Social Security number. "
     "It was left blank.",
     "birth_implausible": "The birth date makes no possible age. No age band was made.",
-    "birth_missing": "The birth date is missing although its quality says it was given.",
+    "birth_missing": "There is no usable birth date although its quality says it was given.",
     # one row
     "row_broken": "The row has not as many cells as the header. It was left out.",
     "duplicate_id": "An earlier row has the same id.",
     "export_id_mismatch": "ExportID is not the one of Export.csv.",
-    "organization_missing": "OrganizationID names no row of Organization.csv.",
-    "project_missing": "ProjectID names no row of Project.csv. The row was left out.",
-    "enrollment_missing": "EnrollmentID names no row of Enrollment.csv. The row was left out.",
+    "organization_missing": "OrganizationID names no row of Organization.csv. The row was left out.",
+    "project_missing": "ProjectID leads to no project of an organization. The row was left out.",
+    "enrollment_missing": "EnrollmentID leads to no enrollment of an organization. The row was left out.",
     "person_missing": "PersonalID names no row of Client.csv.",
     "person_mismatch": "PersonalID is not the one of the row's enrollment.",
     "user_missing": "UserID names no row of User.csv.",

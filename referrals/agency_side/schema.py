@@ -178,6 +178,7 @@ CODES: Mapping[str, frozenset[str]] = {
         "SchoolAttend": "0 1 2 8 9 99",
         "MostRecentEd": "0 1 2 3 4 5 6 7 8 9 99",
         "CurrentEd": "0 1 2 3 4 8 9 99",
+        "AgeBand": "0_12 13_17 18_24 25_59 60_over not_asked declined unknown",
         "MilitaryBranch": "1 2 3 4 6 7 8 9 99",
         "DischargeStatus": "1 2 4 5 6 7 8 9 99",
     }.items()
@@ -205,9 +206,10 @@ SHAPES: Mapping[str, re.Pattern[str]] = {
     for name, pattern in {
         "coc": r"[A-Z]{2}-\d{3}[A-Za-z]?",
         "station": r"\d{3}[A-Z0-9]{0,3}",
-        "word": r"[a-z0-9][a-z0-9_.+-]{0,39}",
-        "words": r"[a-z0-9][a-z0-9_.+-]{0,39}(?:;[a-z0-9][a-z0-9_.+-]{0,39}){0,39}",
-        "version": r"[a-z0-9.-]{1,12}",
+        # No four digits in a row: no phone, Social Security or A-number is a word or a list of words.
+        "word": r"(?!.*\d{4})[a-z][a-z0-9_]{0,49}",
+        "words": r"(?!.*\d{4})[a-z][a-z0-9_]{0,49}(?:;[a-z][a-z0-9_]{0,49}){0,39}",
+        "version": r"[a-z]{0,8}\d{0,4}(?:\.\d{1,3}){0,2}",
         "language": r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}",
     }.items()
 }
@@ -422,7 +424,7 @@ _FILES: Mapping[str, tuple[Level, str]] = {
     "Touchpoint": (
         Level.CASEHUB,
         f"""TouchpointID*:id PersonalID:id EnrollmentID:id OccurredOn*:date Sector*:word Kind*:word
-        Given:words TraffickingStatus:word StatusDecidedBy:word TraffickingType:word AgeBand:word
+        Given:words TraffickingStatus:word StatusDecidedBy:word TraffickingType:word AgeBand:AgeBand
         County:word
         {_STAMPS}""",
     ),

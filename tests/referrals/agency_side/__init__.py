@@ -1,0 +1,1 @@
+"""The agency-side tool: no database, generated exports only."""
