@@ -74,10 +74,15 @@ last_contact AS (
     ) contact WHERE at < %(as_of)s GROUP BY agency_id, client_id
 ),
 is_open AS (
-    SELECT agency_id, client_id FROM entry GROUP BY agency_id, client_id
-    HAVING NOT bool_or(stage = 'exited')
-        OR COALESCE(max(at) FILTER (WHERE stage = 'enrolled'), '-infinity')
-         > COALESCE(max(at) FILTER (WHERE stage = 'exited'), '-infinity')
+    SELECT agency_id, client_id FROM (
+        SELECT agency_id, client_id, at, stage = 'exited' AS ends FROM entry
+        WHERE stage IN ('identified', 'enrolled', 'exited')
+      UNION ALL
+        SELECT agency_id, client_id, occurred_at, true FROM referrals_touchpoint
+        WHERE kind = 'closure' AND client_id IS NOT NULL AND occurred_at < %(as_of)s
+    ) turn GROUP BY agency_id, client_id
+    HAVING COALESCE(max(at) FILTER (WHERE NOT ends), '-infinity')
+         > COALESCE(max(at) FILTER (WHERE ends), '-infinity')
 ),
 loss AS (
     SELECT agency_id, client_id, last_contact.at + included.lost_after_days * interval '1 day' AS at
@@ -123,18 +128,6 @@ SELECT stage, (SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY inside.d
        agency_id, count(*)
 FROM waited GROUP BY stage, agency_id
 """  # noqa: S608
-
-
-def parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, object]:
-    from django.conf import settings
-
-    return {
-        "start": period.starts_at,
-        "end": period.ends_at,
-        "as_of": as_of,
-        "zone": settings.TIME_ZONE,
-        "agencies": agencies,
-    }
 
 
 def _parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, object]:
