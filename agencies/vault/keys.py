@@ -184,17 +184,16 @@ class Keyring:
             self._forget_until_commit(agency)
 
     def rewrap_data_keys(self) -> Iterator[Progress]:
-        folder = self._folder()
+        current, rewrap = self._folder().rewrapper()
 
         def wrap(row: KeyRow) -> bytes | None:
             try:
-                key = folder.unwrap(row.wrapped, kek_id=row.kek_id, place=row.place)
+                return rewrap(row.wrapped, row.kek_id, row.place)
             except (Shut, KeyFolderError) as why:
-                log.error("data key %s is lost: %s", row.place, why)
+                log.error("data key %s/%s/%s is lost: %s", *row.place, why)
                 return None
-            return folder.wrap(key, place=row.place)[1]
 
-        yield from self._store.rewrap(folder.current(), wrap)
+        yield from self._store.rewrap(current, wrap)
 
     def _add(self, agency: int, purpose: Purpose, *, version: int) -> None:
         place = KeyPlace(agency, purpose, version)
@@ -273,7 +272,7 @@ class Keyring:
         try:
             key = self._folder().unwrap(row.wrapped, kek_id=row.kek_id, place=row.place)
         except (Shut, KeyFolderError) as why:
-            log.error("data key %s is lost: %s", row.place, why)
+            log.error("data key %s/%s/%s is lost: %s", *row.place, why)
             return
         if row.place.purpose == "token":
             ring.token_key = key
