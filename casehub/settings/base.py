@@ -27,6 +27,8 @@ SECRET_KEY = secret("CASEHUB_SECRET_KEY")
 ALLOWED_HOSTS = env.list("CASEHUB_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CASEHUB_ORIGINS", default=[])
 HUB_NAME = env.str("CASEHUB_NAME", default="Casehub network")
+# The size of the demo network that this process serves, set by the demo itself.
+DEMO = env.str("CASEHUB_DEMO", default="")
 # The page that quick exit shows instead; nothing of the hub stays on the screen.
 EXIT_URL = env.str("CASEHUB_EXIT_URL", default="https://www.weather.gov/")
 # The folder of key-encryption keys: outside the database and outside its backups.

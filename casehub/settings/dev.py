@@ -8,16 +8,21 @@ import secrets
 
 from casehub import embedded
 from casehub.settings.base import *  # noqa: F403
-from casehub.settings.base import DATABASE_URL, OWNER_DATABASE_URL, database
+from casehub.settings.base import DATABASE_URL, DEMO, database
 
-_data = embedded.data_dir()
+# The demo has a database, keys and a broker number of its own: an invented network never meets a real one.
+_BROKER_NUMBERS = {"": 0, "small": 1, "medium": 2, "large": 3}
+
 if not DATABASE_URL:
     _servers = embedded.start()
     DATABASES = {
         "default": database(_servers.database_url),
         "owner": database(_servers.owner_database_url),
     }
-    CELERY_BROKER_URL = _servers.broker_url
+    if DEMO:
+        for _one in DATABASES.values():
+            _one["NAME"] = f"casehub_demo_{DEMO}"
+    CELERY_BROKER_URL = f"{_servers.broker_url.rpartition('/')[0]}/{_BROKER_NUMBERS[DEMO]}"
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -25,8 +30,13 @@ if not DATABASE_URL:
             "KEY_PREFIX": "casehub",
         }
     }
-elif OWNER_DATABASE_URL:
-    DATABASES = {"default": database(DATABASE_URL), "owner": database(OWNER_DATABASE_URL)}
+_data = embedded.data_dir()
+if DATABASE_URL:
+    _data.mkdir(mode=0o700, parents=True, exist_ok=True)
+if DEMO:
+    _data = _data / f"demo-{DEMO}"
+    _data.mkdir(mode=0o700, exist_ok=True)
+DATA = _data
 
 
 def _kept_secret() -> str:
@@ -45,5 +55,6 @@ CASEHUB_KEYS = str(_data / "keys")
 INBOX = _data / "inbox"
 STATIC_ROOT = _data / "static"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-HUB_NAME = "Three Rivers network"
+if DEMO:
+    HUB_NAME = "Three Rivers network"
 IS_LAPTOP = True

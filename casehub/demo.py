@@ -1,0 +1,90 @@
+"""The synthetic network as rows: agencies, people who sign in, awards, agreements. Clients come by file.
+
+Everything goes through the doors a real network uses; only the people's passwords and one-time codes are
+made here instead of by invitation.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.conf import settings
+from django.utils import timezone
+
+from agencies import actions
+from agencies.models import Agency, Award, AwardProject, County, Project, SharingAgreement, User
+from agencies.scope import Actor, acting_as
+from casehub.synthetic import World
+from referrals.agency_side.keys import IdHasher, load_or_make_key
+
+
+def password() -> str:
+    """One password for all people of the demo, made once for this checkout."""
+    path = settings.DATA / "demo-password"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write("rivers-" + secrets.token_hex(4))
+    return path.read_text()
+
+
+def seed(world: World) -> list[Agency]:
+    """Make the network's agencies and people; those with clients are returned. Safe to call again."""
+    for spec in world.counties:
+        County.objects.get_or_create(fips=spec.fips, defaults={"name": spec.name, "state": spec.state})
+    made = []
+    for spec in (*world.offices, *world.agencies):
+        has_clients = bool(spec.projects)
+        agency = Agency.objects.filter(slug=spec.slug).first() or actions.open_agency(
+            slug=spec.slug,
+            name=spec.name,
+            type=spec.type,
+            sector=spec.sector,
+            county_id=spec.county.fips,
+            is_tribal=spec.is_tribal,
+            tribal_owner=spec.tribal_owner,
+            is_expected_to_report=has_clients,
+            joined_on=spec.joined_on,
+        )
+        for worker in spec.workers:
+            user = User.objects.filter(email=worker.email).first()
+            if user is None:
+                user = User.objects.create_user(
+                    worker.email, password(), name=worker.name.replace("_", " "), language=worker.language
+                )
+                TOTP.activate(user, generate_totp_secret())
+            actions.grant_role(user, agency, worker.role)
+        if has_clients:
+            made.append(agency)
+            with acting_as(Actor.hub(agency)):
+                SharingAgreement.objects.get_or_create(
+                    agency=agency, version=1, defaults={"text_digest": "0" * 64, "signed_at": timezone.now()}
+                )
+                for award in spec.awards:
+                    Award.objects.get_or_create(
+                        agency=agency,
+                        number=award.number,
+                        defaults={
+                            "funder": award.funder,
+                            "starts_on": award.starts_on,
+                            "ends_on": award.ends_on,
+                            "regimes": list(award.regimes),
+                        },
+                    )
+    return made
+
+
+def link_awards(world: World, keys: Path) -> None:
+    """Tie each award to its projects, once the agencies' files have brought the projects in."""
+    for spec in world.agencies:
+        agency = Agency.objects.get(slug=spec.slug)
+        hasher = IdHasher(load_or_make_key(keys / f"{spec.slug}.key")[0], spec.organization_id)
+        with acting_as(Actor.hub(agency)):
+            for award in spec.awards:
+                row = Award.objects.get(agency=agency, number=award.number)
+                wanted = [hasher.hash("ProjectID", one) for one in award.projects]
+                for project in Project.objects.filter(source_key__in=wanted):
+                    AwardProject.objects.get_or_create(
+                        agency=agency, award=row, project=project, defaults={"starts_on": award.starts_on}
+                    )

@@ -1,0 +1,126 @@
+"""`./dev demo`: the main job on the synthetic network. Agencies' HMIS files go in through the agency's own
+tool, the importer, the broker and a worker; the network's pipeline report comes out; then it is served."""
+
+import json
+import os
+import shlex
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from agencies.models import Agency, Job, JobState, Membership
+from agencies.roles import ROLES, Permission
+from agencies.scope import Actor, acting_as
+from casehub import demo, running
+from casehub.synthetic import World, world, write_hmis
+from referrals.agency_side.bundle import make_bundle
+from referrals.agency_side.keys import load_or_make_key
+from referrals.tasks import enqueue_bundle
+from reporting import releases, render
+from reporting.measures import Period
+from reporting.models import Grid, Release
+
+YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
+
+
+class Command(BaseCommand):
+    help = "Build the synthetic network, print its report, serve it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="stop after the report")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--size", choices=["small", "medium", "large"], default="small")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["size"] != settings.DEMO:
+            # Settings choose the database by it, so it must stand before Django starts.
+            os.environ["CASEHUB_DEMO"] = options["size"]
+            os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606
+        started = time.monotonic()
+        running.prepare()
+        port = running.free_port(options["port"])
+        with running.worker() as worker:
+            invented = world(options["size"])
+            if not Release.objects.filter(measure="pipeline").exists():
+                self._build(invented)
+            self._report(options["json"])
+            self.stdout.write(f"\nDone in {time.monotonic() - started:.0f} s. All of it is invented.")
+            if options["once"]:
+                return
+            with running.beat() as beat, running.web(port) as web:
+                running.wait_for(port)
+                self._say_who(invented, port)
+                running.stay([worker, beat, web])
+
+    def _build(self, invented: World) -> None:
+        self.stdout.write(f"Making {len(invented.agencies)} agencies and their people ...")
+        agencies = demo.seed(invented)
+        # These two folders stand for the agencies' own machines: what lies there never reaches the hub.
+        outside = settings.DATA / "agencies-own-machines"
+        files, keys = outside / "hmis", outside / "keys"
+        jobs: list[tuple[Agency, Job]] = []
+        for agency in agencies:
+            spec = invented.agency(agency.slug)
+            written = write_hmis(invented, spec, files)
+            result = make_bundle(
+                written.path,
+                outside / "bundles" / f"{agency.slug}.bundle.zip",
+                organization_id=spec.organization_id,
+                key=lambda _organization, slug=agency.slug: load_or_make_key(keys / f"{slug}.key")[0],
+                report=(YEAR.start, date(2025, 12, 31)),
+            )
+            with acting_as(Actor.hub(agency, Permission.DATA_IMPORT)):
+                jobs.append((agency, enqueue_bundle(result.path)))
+        self._wait(jobs)
+        demo.link_awards(invented, keys)
+        releases.choose_grid(Grid.YEAR)
+        hub = Agency.objects.get(slug=invented.offices[0].slug)
+        releases.release("pipeline", YEAR, Actor.hub(hub, Permission.REPORT_NETWORK))
+
+    def _wait(self, jobs: list[tuple[Agency, Job]]) -> None:
+        """Watch the imports; the worker does them. Raises CommandError if one does not end well."""
+        waiting = {job.pk: agency for agency, job in jobs}
+        while waiting:
+            time.sleep(0.3)
+            for pk, agency in list(waiting.items()):
+                with acting_as(Actor.hub(agency)):
+                    job = Job.objects.get(pk=pk)
+                if job.state in (JobState.QUEUED, JobState.RUNNING):
+                    continue
+                if job.state != JobState.DONE:
+                    raise CommandError(f"{agency.name}: {job.get_state_display()}. {job.error}")
+                del waiting[pk]
+                self.stdout.write(f"  {agency.name}: {job.done} rows taken in")
+
+    def _report(self, path: Path | None) -> None:
+        release = releases.latest("pipeline")
+        if release is None:
+            raise CommandError("There is no release. Delete the demo's data and start again.")
+        table = releases.read(release, user=None, channel="terminal")
+        self.stdout.write("\n" + render.text(table))
+        if path is not None:
+            path.write_text(json.dumps(render.data(table), indent=2, ensure_ascii=False) + "\n")
+
+    def _say_who(self, invented: World, port: int) -> None:
+        self.stdout.write(f"\nThe hub is up: http://localhost:{port}   (Ctrl+C stops it)")
+        self.stdout.write(f"Password for everybody: {demo.password()}")
+        for role in ROLES.values():
+            membership = (
+                Membership.objects.filter(role=role.name)
+                .select_related("user", "agency")
+                .order_by("agency__slug" if role.name != "caseworker" else "-agency__slug", "pk")
+                .first()
+            )
+            if membership is not None:
+                self.stdout.write(f"  {role.title!s:<24}{membership.user.email:<44}{membership.agency.name}")
+        command = f"CASEHUB_DEMO={settings.DEMO} ./dev manage code"
+        data = os.environ.get("CASEHUB_DATA")
+        if data:
+            command = f"CASEHUB_DATA={shlex.quote(data)} {command}"
+        self.stdout.write(f"A one-time code: {command} E-MAIL")

@@ -1,0 +1,143 @@
+"""Getting a laptop's hub ready and keeping its processes up: migration, keys, static files, web, worker, beat.
+
+A real network's processes are run by docker-compose.yml; this is for `./dev demo` and `./dev up`.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import psycopg2
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from agencies import vault
+
+BIN = Path(sys.executable).parent
+QUIET = ["--loglevel", "WARNING"]
+
+
+def prepare() -> None:
+    """Bring database, keys and static files to what the code wants. Fast where nothing is to do."""
+    _make_demo_database()
+    vault.ensure_kek()
+    owner = connections["owner"]
+    executor = MigrationExecutor(owner)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", database="owner", verbosity=0, interactive=False)
+    settings.INBOX.mkdir(mode=0o700, parents=True, exist_ok=True)
+    call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def _make_demo_database() -> None:
+    """The demo's own database, made beside `casehub` by the owner on first use."""
+    if not settings.DEMO:
+        return
+    wanted = settings.DATABASES["owner"]
+    with closing(
+        psycopg2.connect(
+            dbname="casehub",
+            user=wanted["USER"],
+            password=wanted["PASSWORD"],
+            host=wanted["HOST"],
+            port=wanted["PORT"],
+        )
+    ) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [wanted["NAME"]])
+            if cursor.fetchone() is None:
+                cursor.execute(f'CREATE DATABASE "{wanted["NAME"]}"')
+
+
+@contextmanager
+def process(*command: str, log: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A child process of the hub, its words in a file of the data folder, ended with this one."""
+    logs = settings.DATA / "logs"
+    logs.mkdir(mode=0o700, exist_ok=True)
+    with (logs / f"{log}.log").open("ab") as file:
+        child = subprocess.Popen(  # noqa: S603
+            command, stdout=file, stderr=file, start_new_session=True, env={**os.environ}
+        )
+        try:
+            yield child
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGTERM)
+                try:
+                    child.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    os.killpg(child.pid, signal.SIGKILL)
+
+
+def worker() -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """A Celery worker with two hands."""
+    return process(
+        str(BIN / "celery"), "-A", "casehub", "worker", "--concurrency", "2", *QUIET, log="worker"
+    )
+
+
+def beat() -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """The clock: sweeps lost jobs, seals ledgers, releases closed periods."""
+    schedule = str(settings.DATA / "beat-schedule")
+    return process(str(BIN / "celery"), "-A", "casehub", "beat", "-s", schedule, *QUIET, log="beat")
+
+
+def web(port: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """The pages, on loopback."""
+    return process(
+        str(BIN / "gunicorn"),
+        "casehub.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        "2",
+        "--threads",
+        "4",
+        "--log-level",
+        "warning",
+        log="web",
+    )
+
+
+def free_port(wanted: int) -> int:
+    """The port wanted, or the next free one."""
+    for port in range(wanted, wanted + 50):
+        with closing(socket.socket()) as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise SystemExit(f"No free port from {wanted} to {wanted + 49}. Name one with --port.")
+
+
+def wait_for(port: int, *, seconds: float = 60) -> None:
+    """Until the first page is served. Raises SystemExit with where to look."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            urlopen(f"http://127.0.0.1:{port}/livez", timeout=2).close()  # noqa: S310
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"The pages did not come up. See {settings.DATA / 'logs' / 'web.log'}.")
+
+
+def stay(children: list[subprocess.Popen[bytes]]) -> None:
+    """Until Ctrl+C, or until a child ends by itself; the servers under it are kept alive."""
+    from casehub import embedded
+
+    try:
+        while all(child.poll() is None for child in children):
+            time.sleep(5)
+            embedded.start()
+        raise SystemExit(f"A process of the hub has ended. See {settings.DATA / 'logs'}.")
+    except KeyboardInterrupt:
+        return
