@@ -125,6 +125,7 @@ STAFF_AND_DIRECTORY: Mapping[str, Set[str]] = {
     "agencies.Agency": {"name"},
     "agencies.County": {"name"},
     "agencies.Invitation": {"email", "name"},
+    "agencies.Job": {"name"},
     "agencies.Project": {"name"},
     "agencies.User": {"email", "name"},
     "auth.Group": {"name"},
@@ -146,8 +147,8 @@ def forbidden_columns(
 
     Two rules. A column whose name smells of identity is refused unless it is sealed bytes classified
     direct, or `allowed` by model label and field. On a table about clients (one with a direct or linkable
-    field) a column of free text or JSON is refused unless it has choices, or `declared` says that what it
-    holds is checked elsewhere.
+    field) a column of free text or JSON is refused unless it has choices or a picklist, or `declared` says
+    that what it holds is checked elsewhere.
     """
     declared = declared or {}
     problems = []
@@ -184,7 +185,9 @@ def _own_fields(model: type[models.Model]) -> list[models.Field]:
 
 
 def _takes_any_text(field: models.Field) -> bool:
+    """Whether forms would take a sentence here. A field that names its `picklist` takes the list's codes."""
     inner = getattr(field, "base_field", field)  # an array takes what its members take
     if isinstance(inner, models.JSONField):
         return True
-    return isinstance(inner, models.CharField | models.TextField | models.FileField) and not inner.choices
+    is_text = isinstance(inner, models.CharField | models.TextField | models.FileField)
+    return is_text and not inner.choices and getattr(field, "picklist", None) is None

@@ -1,6 +1,7 @@
 """Privacy of fields: what is classified, what the counting role may read, which columns are refused."""
 
 import pytest
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.test.utils import isolate_apps
 
@@ -161,6 +162,16 @@ def test_exceptions_are_named_by_table_and_field():
     both = {"agencies.Visit": {"name", "code"}}
     assert forbidden_columns([model], allowed=both, declared=both) == []
     assert forbidden_columns([model], allowed={"agencies.Stay": {"name"}}, declared=both)
+
+
+def test_an_array_takes_what_its_members_take():
+    class Codes(ArrayField):
+        picklist: object = None
+
+    listed, free = Codes(models.CharField(max_length=9)), Codes(models.CharField(max_length=9))
+    listed.picklist = object()
+    model = visit(Privacy(linkable={"listed", "free"}), listed=listed, free=free)
+    assert forbidden_columns([model]) == ["agencies.Visit.free takes any text"]
 
 
 def test_structure_may_take_text():
