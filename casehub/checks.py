@@ -1,11 +1,12 @@
 """What must be true before the hub serves anyone. `serve_safely` is asked by every server at its start."""
 
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.db import connections
+
+from agencies import vault
 
 
 @register(Tags.database)
@@ -39,11 +40,15 @@ def database_role(databases: list[str] | None = None, **_: Any) -> list[Error]:
 def production(**_: Any) -> list[Error]:
     """In production: keys named and private, hosts named."""
     found = []
-    if not settings.CASEHUB_KEYS or not Path(settings.CASEHUB_KEYS).is_dir():
+    try:
+        problems = vault.key_folder_problems()
+    except vault.KeyFolderError as error:
+        problems = [str(error)]
+    for problem in problems:
         found.append(
             Error(
-                "No folder of key-encryption keys.",
-                hint="Set CASEHUB_KEYS to a folder outside the database and its backups, mode 0700.",
+                problem,
+                hint="CASEHUB_KEYS names a folder outside the database and its backups, mode 0700.",
                 id="casehub.E003",
             )
         )

@@ -1,10 +1,112 @@
-"""What every page is given: the places its reader can open, and the reader's own settings."""
+"""What every page is given: the places its reader can open, and the reader's own settings.
 
+The names are the contract of docs/explanation/look.md. What costs a query is asked only by the templates
+that show it.
+"""
+
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import get_language_info
+from django.utils.translation import gettext_lazy as _
+
+from agencies.doors import actor_of
+from agencies.models import Agency
+from agencies.roles import ROLES, Permission
+from agencies.scope import Actor, NotAllowed
+
+# A place and where it leads, by the permission that opens it; the first that is held and mounted counts.
+PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
+    (_("My day"), ((Permission.CLIENT_VIEW, "referrals:caseload"),)),
+    (_("Clients"), ((Permission.CLIENT_VIEW, "referrals:clients"),)),
+    (
+        _("Numbers"),
+        ((Permission.REPORT_NETWORK, "reporting:numbers"), (Permission.REPORT_OWN, "reporting:numbers")),
+    ),
+    (_("Reports"), ((Permission.GRANT_REPORT, "reporting:grants"),)),
+    (_("Imports"), ((Permission.DATA_IMPORT, "referrals:imports"),)),
+    (_("Agency"), ((Permission.AGENCY_MANAGE, "agency"), (Permission.LEDGER_READ, "ledger"))),
+    (_("Network"), ((Permission.NETWORK_MANAGE, "network"),)),
+    (_("Jobs"), ((Permission.HUB_OPERATE, "jobs"),)),
+)
+NEW_CONTACT = "referrals:new_contact"
+FIND = "referrals:find"
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    return {"exit_url": settings.EXIT_URL, "hub_name": settings.HUB_NAME}
+    """What base.html and base_door.html take. The same for everybody who is not signed in."""
+    everybody = {
+        "exit_url": settings.EXIT_URL,
+        "hub_name": settings.HUB_NAME,
+        "language_choices": [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES],
+    }
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or "session" not in vars(request):
+        return everybody
+    actor = cache(lambda: _actor(request))
+    return everybody | {
+        "actor_line": user.name,
+        "keys_on": user.has_single_keys,
+        "idle_seconds": settings.IDLE_SECONDS,
+        "has_several_agencies": request.session.get("has_several_agencies", False),
+        "agency_name": cache(lambda: _agency_name(actor())),
+        "role_line": lambda: _role_line(actor()),
+        "places": cache(lambda: places(actor(), request.path)),
+        "can_contact": _held(actor, Permission.CONTACT_RECORD),
+        "can_find": _held(actor, Permission.CLIENT_VIEW),
+        "contact_url": lambda: where(NEW_CONTACT),
+        "find_url": lambda: where(FIND),
+    }
+
+
+def places(actor: Actor | None, path: str = "") -> list[dict[str, Any]]:
+    """The places this actor can open, in order; `current` marks the one the path lies in."""
+    if actor is None:
+        return []
+    found = []
+    for label, ways in PLACES:
+        url = next((url for need, name in ways if actor.may(need) and (url := where(name))), None)
+        if url:
+            found.append({"label": label, "url": url, "current": False})
+    here = max((place["url"] for place in found if path.startswith(place["url"])), key=len, default=None)
+    for place in found:
+        place["current"] = place["url"] == here
+    return found
+
+
+def where(name: str) -> str | None:
+    """The address of a route, or None if it is not mounted."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return None
+
+
+def _actor(request: HttpRequest) -> Actor | None:
+    """The open door's actor; on a page outside the doors, the one its reader would come in as."""
+    actor = getattr(request, "actor", None)
+    if actor is None:
+        try:
+            actor = actor_of(request.user, request.session.get("agency_id"))  # type: ignore[arg-type]
+        except NotAllowed:
+            return None
+    return actor
+
+
+def _held(actor: Callable[[], Actor | None], permission: Permission) -> Callable[[], bool]:
+    return lambda: (found := actor()) is not None and found.may(permission)
+
+
+def _agency_name(actor: Actor | None) -> str:
+    if actor is None:
+        return ""
+    return Agency.objects.values_list("name", flat=True).get(pk=actor.agency_id)
+
+
+def _role_line(actor: Actor | None) -> str:
+    return "" if actor is None else ", ".join(str(role.title) for role in ROLES.values() if role.name in actor.roles)

@@ -1,7 +1,66 @@
 """The only file that mounts doors: pages at /, the API at /api/v1/."""
 
-from django.urls import include, path
+from importlib.util import find_spec
 
-urlpatterns = [
-    path("account/", include("allauth.urls")),
+from allauth.account import views as account
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from agencies.admin import operations
+from casehub.pages import agency, health, joining, ledger, network, session, tokens
+
+# allauth has more routes than a hub by invitation wants; these are all there are. Signing up says that it
+# is closed.
+account_routes: list[URLPattern | URLResolver] = [
+    path("login/", account.login, name="account_login"),
+    path("logout/", account.logout, name="account_logout"),
+    path("inactive/", account.account_inactive, name="account_inactive"),
+    path("signup/", account.signup, name="account_signup"),
+    path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("password/change/", account.password_change, name="account_change_password"),
+    path("2fa/", include("allauth.mfa.urls")),
+    path("sessions/", include("allauth.usersessions.urls")),
 ]
+# Without mail, a new invitation lets people back in.
+if settings.EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend":
+    account_routes += [
+        path("password/reset/", account.password_reset, name="account_reset_password"),
+        path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
+        re_path(
+            r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+            account.password_reset_from_key,
+            name="account_reset_password_from_key",
+        ),
+        path(
+            "password/reset/key/done/",
+            account.password_reset_from_key_done,
+            name="account_reset_password_from_key_done",
+        ),
+    ]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", session.home, name="home"),
+    path("lock/", session.lock, name="lock"),
+    path("unlock/", session.unlock, name="unlock"),
+    path("still-here/", session.still_here, name="still_here"),
+    path("leave/", session.leave, name="leave"),
+    path("language/", session.language, name="set_language"),
+    path("keys/", session.keys, name="keys"),
+    path("choose-agency/", session.choose_agency, name="choose_agency"),
+    path("join/<str:token>/", joining.join, name="join"),
+    path("first-run/", joining.first_run, name="first_run"),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("account/", include(account_routes)),
+    path("admin/", operations.urls),
+]
+
+# Each floor mounts its own pages below; until one has any, it is left out.
+for _module, _prefix, _namespace in (
+    ("referrals.web", "", "referrals"),
+    ("reporting.web", "", "reporting"),
+):
+    if find_spec(_module) and find_spec(f"{_module}.urls"):
+        urlpatterns.append(path(_prefix, include((f"{_module}.urls", _namespace), namespace=_namespace)))
+if find_spec("casehub.api_urls"):
+    urlpatterns.append(path("api/v1/", include("casehub.api_urls")))

@@ -165,13 +165,26 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "casehub"
 MFA_TOTP_TOLERANCE = 1
 MFA_ADAPTER = "casehub.signin.SealedFactors"
+MFA_FORMS = {
+    "authenticate": "casehub.signin.SecondStep",
+    "reauthenticate": "casehub.signin.SecondStepAgain",
+    "activate_totp": "casehub.signin.Enrolment",
+}
+# Addresses are not proven by mail: the invitation itself came to the person.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# django-axes counts tries by name and address in the database; these only keep floods out.
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "200/5m/ip,60/5m/key"}
+# How many proxies stand in front, each of which adds the address it saw to X-Forwarded-For.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("CASEHUB_PROXIES", default=0)
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_FORM_FIELD = "login"
+AXES_USERNAME_CALLABLE = "casehub.signin.tried_name"
+AXES_CLIENT_IP_CALLABLE = "casehub.signin.address_of"
 AXES_LOCKOUT_TEMPLATE = "account/lockout.html"
 AXES_RESET_ON_SUCCESS = True
-AXES_SENSITIVE_PARAMETERS = ["password", "login", "username", "email"]
+AXES_SENSITIVE_PARAMETERS = ["password", "login", "username", "email", "code"]
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 IDLE_SECONDS = 15 * 60
 ABSOLUTE_SECONDS = 12 * 3600

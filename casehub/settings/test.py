@@ -1,6 +1,8 @@
 """For tests: the embedded server, connected as casehub_app; `owner` makes and flushes the test database."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 from casehub.settings.dev import *  # noqa: F403
@@ -15,6 +17,7 @@ for _alias, _settings in DATABASES.items():
 
 SECRET_KEY = "only-for-tests-" * 5
 CASEHUB_KEYS = tempfile.mkdtemp(prefix="casehub-test-keys-")
+atexit.register(shutil.rmtree, CASEHUB_KEYS, ignore_errors=True)
 INBOX = _data / "test-inbox"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STORAGES = {

@@ -1,10 +1,12 @@
 """Columns whose values come from a picklist. The list may grow without a migration; forms and the
-importer hold the values to it."""
+importer hold the values to it. The database holds them to the shape of a code, so that no name, number or
+sentence can stand in such a column, whoever writes it."""
 
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy
 
 from referrals.picklists import Picklist
@@ -21,6 +23,9 @@ class PicklistField(models.CharField):
             if picklist.has_missing:
                 options.setdefault("default", "not_asked")
         super().__init__(**options)
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str:
+        return f"\"{self.column}\" ~ '^[a-z0-9_]*$'"
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         name, path, arguments, options = super().deconstruct()
@@ -45,6 +50,9 @@ class PicklistsField(ArrayField):
             options.setdefault("default", list)
         options["blank"] = True
         super().__init__(**options)
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str:
+        return f"array_to_string(\"{self.column}\", ',') ~ '^[a-z0-9_,]*$'"
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         name, path, arguments, options = super().deconstruct()

@@ -1,0 +1,16 @@
+"""The step before a release serves: the first key-encryption key, and migrations as the owner."""
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from agencies import vault
+
+
+class Command(BaseCommand):
+    help = "Make the first key-encryption key where there is none, and migrate as casehub_owner."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        vault.ensure_kek()
+        call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
