@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from math import floor
 from typing import NoReturn
 
-from reporting.sdc.attack import audit, bounds_of, lower_bounds
+from reporting.sdc.attack import audit, lower_bounds
 from reporting.sdc.lookalikes import Lookalikes
 from reporting.sdc.people import people_range
 from reporting.sdc.policy import Policy
@@ -125,7 +125,7 @@ class _Pattern:
         return None
 
     def _given_away_to_a_reader(self) -> Coord | None:
-        weak = self._attacked() or self._unproven()
+        weak = self._unproven()
         if not weak:
             return None
         target = min(weak, key=lambda figure: (self._count[figure], order(figure)))
@@ -155,17 +155,6 @@ class _Pattern:
         """What each reader knows beforehand, readers who know the same taken together; the public first."""
         known = [lower_bounds(self._lines, self._hidden, own) for own in ({}, *self._own.values())]
         return list({tuple(sorted((order(f), n) for f, n in low.items())): low for low in known}.values())
-
-    def _attacked(self) -> set[Figure]:
-        known = {f: n for f, n in self._count.items() if not self._unseen(f)}
-        weak: set[Figure] = set()
-        for low in self._readers():
-            bounds = bounds_of(self._lines, known, low)
-            for target in self._targets():
-                least, most = bounds[target]
-                if most is not None and most - least < self._policy.width:
-                    weak.add(target)
-        return weak
 
     def _unproven(self) -> set[Figure]:
         unknown = {f: n for f, n in self._count.items() if self._unseen(f)}
