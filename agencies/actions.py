@@ -1,6 +1,7 @@
 """Letting agencies and people in and out. A role is granted here and nowhere else."""
 
 import hashlib
+import itertools
 import secrets
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from django.contrib.auth.models import Permission as AuthPermission
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import slugify
 from guardian.models import GroupObjectPermission
 
 from agencies import vault
@@ -32,9 +34,7 @@ def open_agency(**facts: object) -> Agency:
 def sync_grants(agency: Agency) -> None:
     """Make guardian's grants on the agency what ROLES says, no more and no less."""
     content_type = ContentType.objects.get_for_model(Agency)
-    known = dict(
-        AuthPermission.objects.filter(content_type=content_type).values_list("codename", "pk")
-    )
+    known = dict(AuthPermission.objects.filter(content_type=content_type).values_list("codename", "pk"))
     names = [f"agency:{agency.pk}:{role}" for role in ROLES]
     Group.objects.bulk_create([Group(name=name) for name in names], ignore_conflicts=True)
     groups = dict(Group.objects.filter(name__in=names).values_list("name", "pk"))
@@ -92,29 +92,62 @@ def invite(*, agency: Agency, email: str, name: str, role: str, by: User | None)
     return invitation, token
 
 
-def accept_invitation(token: str, *, password: str) -> User | None:
-    """Make the invited person's account (or find it) and grant the role, once; None for any bad token."""
-    with transaction.atomic():
-        invitation = (
-            Invitation.objects.select_for_update()
-            .filter(
-                token_digest=hashlib.sha256(token.encode()).digest(),
-                accepted_at=None,
-                expires_at__gt=timezone.now(),
-            )
-            .first()
+def open_invitation(token: str) -> Invitation | None:
+    """The invitation this token opens; None for one that is wrong, used or over."""
+    return (
+        Invitation.objects.select_related("agency")
+        .filter(
+            token_digest=hashlib.sha256(token.encode()).digest(),
+            accepted_at=None,
+            expires_at__gt=timezone.now(),
+            agency__left_on=None,
         )
-        if invitation is None:
+        .first()
+    )
+
+
+def keeps_password(invitation: Invitation) -> bool:
+    """Whether the invited person must give the password they have, because they work elsewhere too.
+
+    Someone whose roles are all at the inviting agency chooses a new one: a new invitation is how an agency
+    lets its own people back in, and no agency can do that to another's.
+    """
+    return Membership.objects.filter(user__email=invitation.email).exclude(agency=invitation.agency).exists()
+
+
+def accept_invitation(token: str, *, password: str) -> User | None:
+    """Make the invited person's account (or find it) and grant the role, once; None for any bad token, and
+    for a wrong password of someone who keeps theirs."""
+    with transaction.atomic():
+        invitation = open_invitation(token)
+        if invitation is None or not Invitation.objects.select_for_update().filter(
+            pk=invitation.pk, accepted_at=None
+        ):
             return None
         user = User.objects.filter(email=invitation.email).first()
         if user is None:
             user = User.objects.create_user(invitation.email, password, name=invitation.name)
-        elif not user.check_password(password):
+        elif not user.is_active:
             return None
+        elif keeps_password(invitation):
+            if not user.check_password(password):
+                return None
+        else:
+            user.set_password(password)
+            user.save(update_fields=["password"])
         grant_role(user, invitation.agency, invitation.role)
         invitation.accepted_at = timezone.now()
         invitation.save(update_fields=["accepted_at"])
     return user
+
+
+def free_slug(name: str) -> str:
+    """A short name for addresses and commands, made of the agency's name, that no agency has."""
+    wanted = slugify(name)[:36].strip("-") or "agency"
+    taken = set(Agency.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
+    return next(
+        slug for number in itertools.count(1) if (slug := wanted + f"-{number}" * (number > 1)) not in taken
+    )
 
 
 def make_api_token(*, title: str) -> tuple[ApiToken, str]:

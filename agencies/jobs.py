@@ -227,4 +227,3 @@ def resume(paused: Job) -> None:
     if changed:
         reference, job_id = f"{paused.user_id or 'hub'}:{paused.agency_id}", str(paused.pk)
         transaction.on_commit(lambda: publish(reference, job_id))
-

@@ -157,7 +157,9 @@ class Membership(models.Model):
     class Meta:
         ordering = ["agency", "user", "role"]
         constraints = [
-            models.UniqueConstraint(fields=["user", "agency", "role"], name="a_role_is_held_once_at_an_agency")
+            models.UniqueConstraint(
+                fields=["user", "agency", "role"], name="a_role_is_held_once_at_an_agency"
+            )
         ]
 
     def __str__(self) -> str:
@@ -217,7 +219,9 @@ class DataKey(models.Model):
     class Meta:
         ordering = ["agency", "purpose", "version"]
         constraints = [
-            models.UniqueConstraint(fields=["agency", "purpose", "version"], name="a_key_version_is_made_once")
+            models.UniqueConstraint(
+                fields=["agency", "purpose", "version"], name="a_key_version_is_made_once"
+            )
         ]
 
     def __str__(self) -> str:
@@ -392,7 +396,8 @@ class LedgerEntry(models.Model):
     )
 
     privacy = Privacy(
-        open={"id", "agency", "user", "at", "verb", "target_type", "rows", "why", "tx"}, linkable={"target_id"}
+        open={"id", "agency", "user", "at", "verb", "target_type", "rows", "why", "tx"},
+        linkable={"target_id"},
     )
 
     class Meta:
@@ -426,9 +431,7 @@ class LedgerSeal(models.Model):
 
     class Meta:
         ordering = ["agency", "number"]
-        constraints = [
-            models.UniqueConstraint(fields=["agency", "number"], name="a_seal_number_stands_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["agency", "number"], name="a_seal_number_stands_once")]
 
     def __str__(self) -> str:
         return f"{self.agency_id}#{self.number}"

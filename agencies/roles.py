@@ -65,7 +65,9 @@ _WORK = frozenset(
 )
 
 _ALL = (
-    Role("caseworker", _("Caseworker"), _("Records contacts and services; sees the agency's clients."), _WORK),
+    Role(
+        "caseworker", _("Caseworker"), _("Records contacts and services; sees the agency's clients."), _WORK
+    ),
     Role(
         "supervisor",
         _("Supervisor"),

@@ -17,7 +17,8 @@ def database_role(databases: list[str] | None = None, **_: Any) -> list[Error]:
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT rolsuper, rolbypassrls, EXISTS (SELECT 1 FROM pg_tables "
-            "WHERE schemaname = 'public' AND tableowner = current_user) FROM pg_roles WHERE rolname = current_user"
+            "WHERE schemaname = 'public' AND tableowner = current_user) "
+            "FROM pg_roles WHERE rolname = current_user"
         )
         is_superuser, bypasses, owns = cursor.fetchone()
         cursor.execute("SHOW server_version_num")
@@ -32,7 +33,9 @@ def database_role(databases: list[str] | None = None, **_: Any) -> list[Error]:
             )
         )
     if version < 150000:
-        found.append(Error("PostgreSQL is older than 15.", hint="Use PostgreSQL 15 to 18.", id="casehub.E002"))
+        found.append(
+            Error("PostgreSQL is older than 15.", hint="Use PostgreSQL 15 to 18.", id="casehub.E002")
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""Getting a laptop's hub ready and keeping its processes up: migration, keys, static files, web, worker, beat.
+"""Getting a laptop's hub ready and keeping its processes up: keys, migration, files, web, worker, clock.
 
 A real network's processes are run by docker-compose.yml; this is for `./dev demo` and `./dev up`.
 """
@@ -81,9 +81,7 @@ def process(*command: str, log: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def worker() -> AbstractContextManager[subprocess.Popen[bytes]]:
     """A Celery worker with two hands."""
-    return process(
-        str(BIN / "celery"), "-A", "casehub", "worker", "--concurrency", "2", *QUIET, log="worker"
-    )
+    return process(str(BIN / "celery"), "-A", "casehub", "worker", "--concurrency", "2", *QUIET, log="worker")
 
 
 def beat() -> AbstractContextManager[subprocess.Popen[bytes]]:
@@ -123,7 +121,7 @@ def wait_for(port: int, *, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            urlopen(f"http://127.0.0.1:{port}/livez", timeout=2).close()  # noqa: S310
+            urlopen(f"http://127.0.0.1:{port}/livez", timeout=2).close()
             return
         except OSError:
             time.sleep(0.1)

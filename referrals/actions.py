@@ -128,7 +128,9 @@ def record_touchpoint(
     actor.require(Permission.CONTACT_RECORD if client is None else Permission.CLIENT_EDIT)
     at = occurred_at or timezone.now()
     if at > timezone.now() + timedelta(hours=1):
-        raise ValidationError({"occurred_at": _("This time is in the future. A contact has happened already.")})
+        raise ValidationError(
+            {"occurred_at": _("This time is in the future. A contact has happened already.")}
+        )
     touchpoint = Touchpoint(
         id=uuid.uuid4(),
         agency_id=actor.agency_id,
@@ -315,7 +317,9 @@ def keep_draft(*, form: str, body: Mapping[str, Any], client: Client | None = No
     actor = current_actor()
     draft = Draft.objects.filter(user_id=actor.user_id, form=form, client=client).first()
     if draft is None:
-        draft = Draft(id=uuid.uuid4(), agency_id=actor.agency_id, user_id=actor.user_id, form=form, client=client)
+        draft = Draft(
+            id=uuid.uuid4(), agency_id=actor.agency_id, user_id=actor.user_id, form=form, client=client
+        )
     draft.body_sealed = vault.seal(
         json.dumps(dict(body)), agency=actor.agency_id, place="draft.body", row=draft.pk
     )
@@ -324,9 +328,7 @@ def keep_draft(*, form: str, body: Mapping[str, Any], client: Client | None = No
 
 
 def read_draft(draft: Draft) -> dict[str, Any]:
-    opened = vault.unseal(
-        bytes(draft.body_sealed), agency=draft.agency_id, place="draft.body", row=draft.pk
-    )
+    opened = vault.unseal(bytes(draft.body_sealed), agency=draft.agency_id, place="draft.body", row=draft.pk)
     return dict(json.loads(opened))
 
 

@@ -1,4 +1,4 @@
-"""Every read of the casework, a function per question. None filters for visibility: PostgreSQL has done that."""
+"""Every read of the casework, a function per question. None filters for visibility: PostgreSQL has."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

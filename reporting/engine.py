@@ -43,7 +43,8 @@ _EXPECTED = "SELECT count(*) FROM agencies_agency WHERE is_expected_to_report AN
 # Reporting: has at least one record of casework from before the end of the period.
 _REPORTING = """
     SELECT partner FROM unnest(%(agencies)s::int[]) AS partner
-    WHERE EXISTS (SELECT 1 FROM referrals_touchpoint t WHERE t.agency_id = partner AND t.occurred_at < %(end)s)
+    WHERE EXISTS (SELECT 1 FROM referrals_touchpoint t
+                  WHERE t.agency_id = partner AND t.occurred_at < %(end)s)
        OR EXISTS (SELECT 1 FROM referrals_enrollment e WHERE e.agency_id = partner AND e.entry_on < %(end)s)
        OR EXISTS (SELECT 1 FROM referrals_service s WHERE s.agency_id = partner AND s.provided_on < %(end)s)
 """
@@ -115,7 +116,9 @@ def _raw(
             if agencies
         },
         about=Provenance(
-            source=_("Client records of the network's agencies") if expected > 1 else _("The agency's own records"),
+            source=_("Client records of the network's agencies")
+            if expected > 1
+            else _("The agency's own records"),
             period=(period.start, period.end),
             agencies_reporting=len(agencies),
             agencies_expected=expected,

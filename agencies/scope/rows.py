@@ -204,7 +204,7 @@ class AgencyRows(Operation):
                 continue
             found.append(
                 f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_{field.name}_of_agency" '
-                f'FOREIGN KEY ("{field.column}", agency_id) REFERENCES "{parent._meta.db_table}" (id, agency_id) '
-                "NOT DEFERRABLE"
+                f'FOREIGN KEY ("{field.column}", agency_id) '
+                f'REFERENCES "{parent._meta.db_table}" (id, agency_id) NOT DEFERRABLE'
             )
         return found

@@ -89,11 +89,9 @@ class Client(Scoped):
 
 
 class Restriction(Scoped):
-    """A record closed to colleagues (a relative of one, a threatened witness): only those named may open it."""
+    """A record closed to colleagues (a relative, a threatened witness): only those named may open it."""
 
-    client = models.OneToOneField(
-        Client, models.CASCADE, related_name="restriction", db_constraint=False
-    )
+    client = models.OneToOneField(Client, models.CASCADE, related_name="restriction", db_constraint=False)
 
     privacy = Privacy(linkable={"client"})
 
@@ -107,9 +105,7 @@ class Restriction(Scoped):
 class ClientOpenedTo(UserObjectPermissionBase):
     """Guardian's direct grant of one restricted client to one worker; the row policies read this table."""
 
-    content_object = models.ForeignKey(
-        Client, models.CASCADE, db_constraint=False, related_name="opened_to"
-    )
+    content_object = models.ForeignKey(Client, models.CASCADE, db_constraint=False, related_name="opened_to")
     agency = models.ForeignKey(
         "agencies.Agency", models.PROTECT, related_name="+", db_default=OfAgency(), editable=False
     )

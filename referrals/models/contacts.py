@@ -77,7 +77,7 @@ class Touchpoint(Scoped):
 
 
 class Screening(Scoped):
-    """A screening, to screen in: results only ever add options. Stopping is a result, not a failure (S1, S3)."""
+    """A screening, to screen in: results only ever add options. Stopping is a result too (S1, S3)."""
 
     client = models.ForeignKey(Client, models.PROTECT, related_name="screenings", db_constraint=False)
     enrollment = models.ForeignKey(

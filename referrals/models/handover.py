@@ -63,7 +63,7 @@ class Referral(Scoped):
 
 
 class Offer(Scoped):
-    """The question to one receiver. It carries what is needed and an opaque code; nothing about the client."""
+    """The question to one receiver: what is needed and an opaque code, nothing about the client."""
 
     referral = models.ForeignKey(Referral, models.PROTECT, related_name="offers", db_constraint=False)
     receiver = models.ForeignKey("agencies.Agency", models.PROTECT, related_name="+")

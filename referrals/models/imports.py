@@ -11,9 +11,7 @@ from referrals.models.clients import Client
 class Import(Scoped):
     """One file taken in: its digest, what it said of itself, and the counts of what became of its rows."""
 
-    job = models.ForeignKey(
-        "agencies.Job", models.SET_NULL, null=True, related_name="+", db_constraint=False
-    )
+    job = models.ForeignKey("agencies.Job", models.SET_NULL, null=True, related_name="+", db_constraint=False)
     user = models.ForeignKey("agencies.User", models.SET_NULL, null=True, related_name="+")
     kind = models.CharField(max_length=20)
     digest = models.CharField(max_length=64)
@@ -87,7 +85,9 @@ class ImportedRow(Scoped):
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     privacy = Privacy(
-        direct={"source_key", "enrollment_key", "row", "digest"}, linkable={"client", "deleted_at"}, open={"file"}
+        direct={"source_key", "enrollment_key", "row", "digest"},
+        linkable={"client", "deleted_at"},
+        open={"file"},
     )
 
     class Meta:

@@ -64,9 +64,7 @@ def release(name: str, period: Period, actor: Actor) -> Release:
     chosen = calendar()
     if period_of(chosen.grid, period.start) != period:
         raise GridIsFixed
-    existing = Release.objects.filter(
-        measure=name, period_start=period.start, period_end=period.end
-    ).first()
+    existing = Release.objects.filter(measure=name, period_start=period.start, period_end=period.end).first()
     if existing is not None:
         return existing
     label = f"{name}-{period.start:%Y-%m}-{chosen.grid}"

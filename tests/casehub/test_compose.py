@@ -1,4 +1,4 @@
-"""docker-compose.yml and the settings agree: every variable it sets is read, every secret it names is there."""
+"""docker-compose.yml and the settings agree: what it sets is read, what it names is there."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,9 @@ def test_every_secret_that_is_used_is_declared():
 
 def test_only_the_migration_has_the_owners_credentials():
     having = [
-        name for name, service in COMPOSE["services"].items() if "owner_database_url" in service.get("secrets", [])
+        name
+        for name, service in COMPOSE["services"].items()
+        if "owner_database_url" in service.get("secrets", [])
     ]
     assert having == ["migrate"]
 

@@ -1,4 +1,4 @@
-"""A record closed to colleagues: only the named workers open it, its contacts included; totals still count it."""
+"""A record closed to colleagues: only the named workers open it, its contacts included."""
 
 import pytest
 from django.db import connection
@@ -42,8 +42,10 @@ def test_without_the_clause_the_record_would_be_open(world, closed):
     from django.db import connections
 
     with connections["owner"].cursor() as owner:
-        owner.execute("SELECT polname, pg_get_expr(polqual, polrelid) FROM pg_policy "
-                      "WHERE polrelid = 'referrals_client'::regclass AND polname = 'own'")
+        owner.execute(
+            "SELECT polname, pg_get_expr(polqual, polrelid) FROM pg_policy "
+            "WHERE polrelid = 'referrals_client'::regclass AND polname = 'own'"
+        )
         assert "referrals_restriction" in owner.fetchone()[1]
     with acting_as(world.actor("A")), connection.cursor() as cursor:
         cursor.execute("DELETE FROM referrals_restriction")

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from agencies.models import SharingAgreement
-from agencies.scope import Actor, NotAllowed
 from agencies.roles import Permission
+from agencies.scope import Actor, NotAllowed
 from reporting import engine, releases
 from reporting.measures import Period
 from reporting.models import Grid
