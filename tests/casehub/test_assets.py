@@ -289,7 +289,7 @@ def test_keys_rest_in_text_fields_and_when_turned_off(site, browser):
     assert not page.url.endswith("#there")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("n")
-    assert page.url.endswith("#there")
+    assert soon(page, lambda: page.url.endswith("#there"))
     site.root = 'data-keys="off"'
     page = visit(site, browser)
     page.keyboard.press("s")
