@@ -5,9 +5,7 @@ this order, for pages (`AgencyView`) and the API (`AgencyViewSet`). To a strange
 same 404.
 """
 
-import hashlib
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -16,10 +14,8 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views import View
 from rest_framework import exceptions, status
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -84,34 +80,6 @@ class AgencyView(View):
         if need is None:
             raise NotAllowed
         return need
-
-
-class TokenSignIn(BaseAuthentication):
-    """`Authorization: Token …`: a user at one agency, until the token's end. Only the digest is stored."""
-
-    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        words = get_authorization_header(request).split()
-        if not words or words[0].lower() != b"token":
-            return None
-        token = None
-        if len(words) == 2:
-            token = (
-                ApiToken.objects.select_related("user")
-                .filter(
-                    digest=hashlib.sha256(words[1]).digest(),
-                    expires_at__gt=timezone.now(),
-                    user__is_active=True,
-                )
-                .first()
-            )
-        if token is None:
-            raise exceptions.AuthenticationFailed
-        if token.last_used_on != date.today():
-            ApiToken.objects.filter(pk=token.pk).update(last_used_on=date.today())
-        return token.user, token
-
-    def authenticate_header(self, request: Request) -> str:
-        return "Token"
 
 
 class AgencyViewSet(GenericViewSet):

@@ -43,7 +43,9 @@ def page(request: HttpRequest) -> dict[str, Any]:
     everybody = {
         "exit_url": settings.EXIT_URL,
         "hub_name": settings.HUB_NAME,
-        "language_choices": [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES],
+        "language_choices": [
+            (code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES
+        ],
     }
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or "session" not in vars(request):
@@ -109,4 +111,8 @@ def _agency_name(actor: Actor | None) -> str:
 
 
 def _role_line(actor: Actor | None) -> str:
-    return "" if actor is None else ", ".join(str(role.title) for role in ROLES.values() if role.name in actor.roles)
+    return (
+        ""
+        if actor is None
+        else ", ".join(str(role.title) for role in ROLES.values() if role.name in actor.roles)
+    )

@@ -72,7 +72,10 @@ def _is_a_persons(request: HttpRequest) -> bool:
 
 def _shut(request: HttpRequest) -> HttpResponse:
     """To a page: the way to the lock page. To a script: 401, at which the page loads itself again."""
-    from_script = request.headers.get("HX-Request") or request.headers.get("Sec-Fetch-Mode") in ("cors", "no-cors")
+    from_script = request.headers.get("HX-Request") or request.headers.get("Sec-Fetch-Mode") in (
+        "cors",
+        "no-cors",
+    )
     if from_script or request.path.startswith("/api/") or request.path == reverse("still_here"):
         return JsonResponse({"detail": "Locked."}, status=401)
     # What was sent while it was locked is not taken; its page comes back, with the draft.

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from agencies.admin import operations
-from casehub.pages import agency, health, joining, ledger, network, session, tokens
+from casehub.pages import health, joining, session
 
 # allauth has more routes than a hub by invitation wants; these are all there are. Signing up says that it
 # is closed.

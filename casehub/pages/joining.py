@@ -35,7 +35,10 @@ class JoinForm(forms.Form):
         label=_("Password"), strip=False, max_length=256, widget=forms.PasswordInput(attrs=NEW_PASSWORD)
     )
     again = forms.CharField(
-        label=_("The same once more"), strip=False, max_length=256, widget=forms.PasswordInput(attrs=NEW_PASSWORD)
+        label=_("The same once more"),
+        strip=False,
+        max_length=256,
+        widget=forms.PasswordInput(attrs=NEW_PASSWORD),
     )
 
     def __init__(self, *args: Any, invitation: Invitation, **kwargs: Any) -> None:
@@ -88,7 +91,9 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _first_page(user: User, role: str) -> str:
-    return reverse("mfa_activate_totp" if ROLES[role].needs_second_factor and not has_second_factor(user) else "home")
+    return reverse(
+        "mfa_activate_totp" if ROLES[role].needs_second_factor and not has_second_factor(user) else "home"
+    )
 
 
 # The first run
@@ -131,7 +136,9 @@ class FirstRunForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     office = forms.CharField(label=_("Name of the hub's office"), max_length=120)
-    name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(
+        label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
     email = forms.EmailField(
         label=_("Your work address"),
         help_text=_("You become the coordinator: you see the network's figures and never a client."),
@@ -168,7 +175,9 @@ class FirstRunForm(forms.Form):
             self.add_error("lead_email", _("A coordinator sees no client, so it takes another person."))
         if given.get("password"):
             try:
-                validate_password(given["password"], User(email=given.get("email", ""), name=given.get("name", "")))
+                validate_password(
+                    given["password"], User(email=given.get("email", ""), name=given.get("name", ""))
+                )
             except forms.ValidationError as error:
                 self.add_error("password", error)
         return given
@@ -189,12 +198,23 @@ def first_run(request: HttpRequest) -> HttpResponse:
     _code_file().unlink(missing_ok=True)
     sign_in(request, coordinator, to=reverse("mfa_activate_totp"))
     link = request.build_absolute_uri(reverse("join", args=[token]))
-    return render(request, "casehub/first_run_done.html", {"agency": agency, "link": link, **form.cleaned_data})
+    return render(
+        request, "casehub/first_run_done.html", {"agency": agency, "link": link, **form.cleaned_data}
+    )
 
 
 def _found(
-    *, office: str, name: str, email: str, password: str, agency: str, agency_type: str, agency_sector: str, lead_name: str,
-    lead_email: str, code: str,
+    *,
+    office: str,
+    name: str,
+    email: str,
+    password: str,
+    agency: str,
+    agency_type: str,
+    agency_sector: str,
+    lead_name: str,
+    lead_email: str,
+    code: str,
 ) -> tuple[User, Agency, str]:
     """The beginning of a hub. Raises Http404 for the second of two that come at once."""
     with connection.cursor() as cursor:
@@ -215,5 +235,7 @@ def _found(
     coordinator = actions.accept_invitation(token, password=password)
     assert coordinator is not None
     actions.grant_role(coordinator, hub, "hub_operator")
-    _kept, token = actions.invite(agency=first, email=lead_email, name=lead_name, role="data_lead", by=coordinator)
+    _kept, token = actions.invite(
+        agency=first, email=lead_email, name=lead_name, role="data_lead", by=coordinator
+    )
     return coordinator, first, token

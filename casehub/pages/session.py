@@ -1,4 +1,4 @@
-"""Where a session begins, rests and ends: home, lock, unlock, quick exit, language, keys, choice of agency."""
+"""Where a session begins, rests and ends: home, lock, quick exit, language, keys, choice of agency."""
 
 import time
 from typing import Any
@@ -49,7 +49,11 @@ def home(request: HttpRequest) -> HttpResponse:
             actor = actor_of(user, None)
         except NotAllowed:
             return render(request, "casehub/no_place.html")
-    if actor.may(Permission.CONTACT_RECORD) and not actor.may(Permission.CLIENT_VIEW) and (url := where(NEW_CONTACT)):
+    if (
+        actor.may(Permission.CONTACT_RECORD)
+        and not actor.may(Permission.CLIENT_VIEW)
+        and (url := where(NEW_CONTACT))
+    ):
         return redirect(url)
     first = next(iter(places(actor)), None)
     return redirect(first["url"]) if first else render(request, "casehub/no_place.html")
@@ -184,4 +188,3 @@ def _safe_next(request: HttpRequest) -> str:
     onward = request.POST.get("next") or request.GET.get("next") or "/"
     is_ours = url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure())
     return onward if is_ours and onward.startswith("/") else "/"
-
