@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from agencies import jobs
 from agencies.models import Agency, Job, JobState, Membership
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor, acting_as
@@ -20,7 +21,7 @@ from casehub import demo, running
 from casehub.synthetic import World, world, write_hmis
 from referrals.agency_side.bundle import make_bundle
 from referrals.agency_side.keys import load_or_make_key
-from referrals.tasks import enqueue_bundle
+from referrals.exchange import inbox
 from reporting import releases, render
 from reporting.measures import Period
 from reporting.models import Grid, Release
@@ -64,7 +65,7 @@ class Command(BaseCommand):
         # These two folders stand for the agencies' own machines: what lies there never reaches the hub.
         outside = settings.DATA / "agencies-own-machines"
         files, keys = outside / "hmis", outside / "keys"
-        jobs: list[tuple[Agency, Job]] = []
+        imports: list[tuple[Agency, Job]] = []
         for agency in agencies:
             spec = invented.agency(agency.slug)
             written = write_hmis(invented, spec, files)
@@ -75,17 +76,18 @@ class Command(BaseCommand):
                 key=lambda _organization, slug=agency.slug: load_or_make_key(keys / f"{slug}.key")[0],
                 report=(YEAR.start, date(2025, 12, 31)),
             )
+            name = inbox.put([result.path.read_bytes()], kind="bundle")
             with acting_as(Actor.hub(agency, Permission.DATA_IMPORT)):
-                jobs.append((agency, enqueue_bundle(result.path)))
-        self._wait(jobs)
+                imports.append((agency, jobs.enqueue("import_bundle", file=name)))
+        self._wait(imports)
         demo.link_awards(invented, keys)
         releases.choose_grid(Grid.YEAR)
         hub = Agency.objects.get(slug=invented.offices[0].slug)
         releases.release("pipeline", YEAR, Actor.hub(hub, Permission.REPORT_NETWORK))
 
-    def _wait(self, jobs: list[tuple[Agency, Job]]) -> None:
+    def _wait(self, imports: list[tuple[Agency, Job]]) -> None:
         """Watch the imports; the worker does them. Raises CommandError if one does not end well."""
-        waiting = {job.pk: agency for agency, job in jobs}
+        waiting = {job.pk: agency for agency, job in imports}
         while waiting:
             time.sleep(0.3)
             for pk, agency in list(waiting.items()):
