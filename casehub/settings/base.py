@@ -23,9 +23,13 @@ def secret(name: str, default: str = "") -> str:
 DEBUG = False
 # True where embedded servers run for one person; there the owner may sit beside the web.
 IS_LAPTOP = False
+# Signs sessions and forms; at least 50 random characters.
 SECRET_KEY = secret("CASEHUB_SECRET_KEY")
+# The host names the hub is served at, comma between them.
 ALLOWED_HOSTS = env.list("CASEHUB_HOSTS", default=[])
+# The addresses forms may come from, such as https://hub.example.org.
 CSRF_TRUSTED_ORIGINS = env.list("CASEHUB_ORIGINS", default=[])
+# What the network is called on every page.
 HUB_NAME = env.str("CASEHUB_NAME", default="Casehub network")
 # The size of the demo network that this process serves, set by the demo itself.
 DEMO = env.str("CASEHUB_DEMO", default="")
@@ -104,6 +108,7 @@ INSTALLED_APPS.insert(0, "django.forms")
 # `default` runs as casehub_app, which row security binds. `owner` migrates and makes test databases;
 # the web and the workers never have its credentials.
 DATABASE_URL = secret("DATABASE_URL")
+# The login that owns the tables: for the migration step only.
 OWNER_DATABASE_URL = secret("CASEHUB_OWNER_DATABASE_URL")
 
 
@@ -126,6 +131,7 @@ if OWNER_DATABASE_URL:
 DATABASE_ROUTERS = ["casehub.routing.OneDatabase"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# A Valkey or Redis server: jobs are published here, and counts of requests kept.
 CELERY_BROKER_URL = secret("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
@@ -241,9 +247,11 @@ LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 LOCALE_PATHS = [ROOT / "locale"]
 USE_I18N = True
 USE_TZ = True
+# The time zone in which a day begins; reports are cut by it.
 TIME_ZONE = env.str("CASEHUB_TIME_ZONE", default="America/Chicago")
 
 STATIC_URL = "static/"
+# Where collectstatic puts the files that pages load.
 STATIC_ROOT = Path(env.str("CASEHUB_STATIC", default=str(ROOT / "staticfiles")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -274,15 +282,18 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 
+# How much the hub says of itself; never a value of a row at any level.
+LOG_LEVEL = env.str("CASEHUB_LOG_LEVEL", default="WARNING")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("CASEHUB_LOG_LEVEL", default="WARNING")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # Error mails would carry request bodies; the hub sends none.
     "loggers": {"django": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
 }
 DEFAULT_EXCEPTION_REPORTER = "casehub.errors.NothingOfTheRequest"
+# How mail is sent. The default sends none: invitations are handed over as links.
 EMAIL_BACKEND = env.str("CASEHUB_EMAIL_BACKEND", default="django.core.mail.backends.dummy.EmailBackend")
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]

@@ -82,7 +82,7 @@ def the_settings() -> str:
         if line.startswith("#"):
             above = f"{above} {line.lstrip('# ')}".strip()
             continue
-        found = re.search(r'(env\.\w+|secret)\("([A-Z_]+)"(?:, default=(.+?))?\)', line)
+        found = re.search(r'(env\.\w+|secret)\("([A-Z_]+)"(?:, default=(.+?))?\)(?:\)|$)', line)
         if found and "{name}" not in line:
             kind = "secret, also as a file: `" + found[2] + "_FILE`" if found[1] == "secret" else found[1][4:]
             rows.append((f"`{found[2]}`", kind, f"`{found[3]}`" if found[3] else "", above))
