@@ -50,9 +50,9 @@ class World:
             )
             actions.grant_role(user, self.agency(letter), role)
             if second_factor:
-                from allauth.mfa.totp.internal.auth import TOTP
+                from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
-                TOTP.activate(user, secrets.token_hex(10))
+                TOTP.activate(user, generate_totp_secret())
             self._people[key] = user
         return self._people[key]
 

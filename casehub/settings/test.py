@@ -19,6 +19,8 @@ SECRET_KEY = "only-for-tests-" * 5
 CASEHUB_KEYS = tempfile.mkdtemp(prefix="casehub-test-keys-")
 atexit.register(shutil.rmtree, CASEHUB_KEYS, ignore_errors=True)
 INBOX = _data / "test-inbox"
+STATIC_ROOT = _data / "test-static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where there is none
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
