@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import floor
 from types import MappingProxyType
 from typing import final
 
@@ -38,7 +39,8 @@ def own_table(raw: RawTable, agency: str) -> OwnTable:
         cells[at] = counts if isinstance(counts, NotReported) else Shown(sum(counts.values()))
     for at, median in raw.medians.items():
         _only(agency, median.by_agency)
-        cells[at] = MedianDays(round(median.days)) if any(median.by_agency.values()) else NotReported()
+        whole = MedianDays(floor(median.days + 0.5))
+        cells[at] = whole if any(median.by_agency.values()) else NotReported()
     for at, spread in raw.ranges.items():
         _only(agency, spread.by_agency)
         total = sum(spread.by_agency.values())
