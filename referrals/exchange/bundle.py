@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
 
 from django.utils.translation import gettext as _
 
@@ -25,6 +25,7 @@ MAX_RATIO = 250  # an honest export reaches about 60; deflate can reach 1,032
 MAX_MANIFEST = 2**20
 
 Row = tuple[int, list[str] | None]
+Got = TypeVar("Got")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, UnicodeDecodeError)
 _BESIDE = {"manifest.json", "problems.csv"}
 
@@ -117,7 +118,7 @@ class Bundle:
         found = {}
         for name in self.files:
             digest = hashlib.sha256()
-            with self._zip.open(self._members[name]) as stream:
+            with self._open(name) as stream:
                 while block := self._guard(name, lambda stream=stream: stream.read(2**20)):
                     digest.update(block)
             if digest.hexdigest() != self.manifest["files"][f"{name}.csv"].get("sha256"):
@@ -206,7 +207,10 @@ class Bundle:
         return manifest
 
     def _text(self, name: str) -> io.TextIOWrapper:
-        return io.TextIOWrapper(self._zip.open(self._members[name]), encoding="utf-8-sig", newline="")
+        return io.TextIOWrapper(self._open(name), encoding="utf-8-sig", newline="")
+
+    def _open(self, name: str) -> IO[bytes]:
+        return self._guard(name, lambda: self._zip.open(self._members[name]))
 
     def _csv(self, name: str, text: io.TextIOWrapper) -> Iterator[list[str]]:
         reader = csv.reader(text)
@@ -222,7 +226,7 @@ class Bundle:
                 raise Refused(_("%(file)s.csv is damaged.") % {"file": name}) from error
             yield cells
 
-    def _guard(self, name: str, read: Callable[[], bytes]) -> bytes:
+    def _guard(self, name: str, read: Callable[[], Got]) -> Got:
         try:
             return read()
         except _DAMAGED as error:

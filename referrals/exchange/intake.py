@@ -154,7 +154,7 @@ class Intake:
             header[name] = [
                 f"{column.name}:column_missing"
                 for column in layout.columns
-                if plain(column.name) not in present
+                if column.is_expected and plain(column.name) not in present
             ] + [":column_unknown"] * len(present - known)
             self._write_problems(record.pk, name, [(0, problem, True) for problem in header[name]])
         # After a long check the lease would end with this piece.

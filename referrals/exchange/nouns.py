@@ -666,4 +666,4 @@ def drop_deleted_enrollments(taking: Taking) -> int:
         gone = {row for (row,) in cursor.fetchall()}
     for model in (Service, Touchpoint, Screening, Referral, FollowUp) if gone else ():
         gone -= set(model.objects.filter(enrollment__in=gone).values_list("enrollment_id", flat=True))
-    return Enrollment.objects.filter(pk__in=gone)._raw_delete("default") if gone else 0
+    return Enrollment.objects.filter(pk__in=gone).delete()[0] if gone else 0

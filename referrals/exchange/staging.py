@@ -32,6 +32,7 @@ class Column:
     is_required: bool = False
     is_kept: bool = True  # in the row that is kept
     counts_as_change: bool = True
+    is_expected: bool = True  # its absence from the header is worth a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _age_band(name: str) -> Column:
 
 
 def _age(name: str) -> Column:
-    return Column(name, "int", _matches(r"\d{1,2}|1[0-2]\d", "{raw}::int"), "number_unreadable")
+    return Column(name, "int", _matches(r"\d{1,2}|1[0-2]\d", "{raw}::int"), "number_unreadable", is_expected=False)
 
 
 def _column(file: str, column: FileColumn) -> Column:
@@ -166,6 +167,7 @@ def _column(file: str, column: FileColumn) -> Column:
         # ExportID differs in every export and says nothing about the row.
         is_kept=column.name != "ExportID" or file == "Export",
         counts_as_change=column.handling is not Handling.BLUR,
+        is_expected=column.handling is not Handling.DROP_FOR_VSP,
     )
 
 
@@ -186,10 +188,11 @@ _RULES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         (
             "EntryDate",
             "duplicate_enrollment",
-            'count(*) OVER (PARTITION BY t."PersonalID", t."ProjectID", t."EntryDate") > 1 '
+            't."EntryDate" IS NOT NULL '
+            'AND (count(*) OVER (PARTITION BY t."PersonalID", t."ProjectID", t."EntryDate") > 1 '
             "OR EXISTS (SELECT FROM referrals_enrollment other WHERE other.client_id = client.id "
             'AND other.project_id = project.id AND other.entry_on = t."EntryDate" '
-            'AND other.source_key <> t."EnrollmentID")',
+            'AND other.source_key <> t."EnrollmentID"))',
         ),
     ),
     "Exit": (

@@ -11,6 +11,7 @@ from agencies import jobs
 from agencies.models import Agency, Job, JobState
 from agencies.roles import Permission
 from agencies.scope import Actor, acting_as
+from referrals.agency_side.schema import FILES
 from referrals.exchange import inbox
 
 
@@ -68,8 +69,9 @@ class Command(BaseCommand):
         names = ("read", "taken", "taken_in_part", "refused", "new", "changed", "unchanged", "deleted")
         titles = ("read", "taken", "in part", "refused", "new", "changed", "same", "deleted")
         self.stdout.write(f"{'file':24}" + "".join(f"{title:>9}" for title in titles))
-        for name, counts in result["files"].items():
-            if counts["read"]:
+        for name in FILES:
+            counts = result["files"].get(name, {})
+            if counts.get("read"):
                 self.stdout.write(f"{name:24}" + "".join(f"{counts[key]:>9}" for key in names))
         if result["problems"]:
             self.stdout.write("")
