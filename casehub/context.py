@@ -75,7 +75,8 @@ def places(actor: Actor | None, path: str = "") -> list[dict[str, Any]]:
         url = next((url for need, name in ways if actor.may(need) and (url := where(name))), None)
         if url:
             found.append({"label": label, "url": url, "current": False})
-    here = max((place["url"] for place in found if path.startswith(place["url"])), key=len, default=None)
+    within = [str(place["url"]) for place in found if path.startswith(str(place["url"]))]
+    here = max(within, key=len, default="")
     for place in found:
         place["current"] = place["url"] == here
     return found

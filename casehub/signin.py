@@ -64,7 +64,7 @@ class InvitedOnly(DefaultAccountAdapter):
     def reauthenticate(self, user: AbstractBaseUser, password: str) -> bool:
         """Whether the password is the user's. Counts as a try at sign-in where it is not."""
         request = context.request
-        found = self.authenticate(request, email=user.email, password=password)
+        found = self.authenticate(request, email=user.get_username(), password=password)
         if found is None or found.pk != user.pk or not found.is_active:
             return False
         fresh_key(request)
@@ -162,16 +162,16 @@ class OnceOnly:
         proven = use_code(self.user, code)
         if proven is None:
             raise ValidationError(_("That is not the code of this moment. Wait for the next one."))
-        proven.user = self.user  # type: ignore[misc]
+        proven.user = self.user
         self.authenticator = proven
         return code
 
 
-class SecondStep(OnceOnly, mfa_forms.AuthenticateForm):  # type: ignore[misc]
+class SecondStep(OnceOnly, mfa_forms.AuthenticateForm):
     """The code after the password."""
 
 
-class SecondStepAgain(OnceOnly, mfa_forms.ReauthenticateForm):  # type: ignore[misc]
+class SecondStepAgain(OnceOnly, mfa_forms.ReauthenticateForm):
     """The code before an act that guards others."""
 
     def save(self) -> None:
@@ -179,7 +179,7 @@ class SecondStepAgain(OnceOnly, mfa_forms.ReauthenticateForm):  # type: ignore[m
         fresh_key(context.request)
 
 
-class Enrolment(totp_forms.ActivateTOTPForm):  # type: ignore[misc]
+class Enrolment(totp_forms.ActivateTOTPForm):
     """The first code, which proves that the app has the secret."""
 
     def clean_code(self) -> str:

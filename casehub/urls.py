@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from agencies.admin import operations
-from casehub.pages import health, joining, session
+from casehub.pages import agency, health, joining, ledger, network, session
 
 # allauth has more routes than a hub by invitation wants; these are all there are. Signing up says that it
 # is closed.
@@ -49,6 +49,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("choose-agency/", session.choose_agency, name="choose_agency"),
     path("join/<str:token>/", joining.join, name="join"),
     path("first-run/", joining.first_run, name="first_run"),
+    path("agency/", agency.AgencyPage.as_view(), name="agency"),
+    path("agency/sharing/", agency.SharingPage.as_view(), name="sharing"),
+    path("agency/people/", agency.PeoplePage.as_view(), name="people"),
+    path("agency/tokens/", agency.TokensPage.as_view(), name="tokens"),
+    path("ledger/", ledger.LedgerPage.as_view(), name="ledger"),
+    path("network/", network.NetworkPage.as_view(), name="network"),
+    path("jobs/", network.JobsPage.as_view(), name="jobs"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("account/", include(account_routes)),

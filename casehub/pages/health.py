@@ -20,8 +20,13 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 if everything that serving needs is there, else 503; names what is missing, not why."""
-    state = {name: _holds(check) for name, check in CHECKS.items()}
-    return JsonResponse(state, status=200 if all(state.values()) else 503)
+    found = state()
+    return JsonResponse(found, status=200 if all(found.values()) else 503)
+
+
+def state() -> dict[str, bool]:
+    """What serving needs, by name, and whether it is there now."""
+    return {name: _holds(check) for name, check in CHECKS.items()}
 
 
 def _holds(check: Callable[[], bool]) -> bool:

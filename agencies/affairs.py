@@ -1,0 +1,191 @@
+"""An agency's own affairs, as its people settle them: projects, awards, what it shares, who works there.
+
+Called inside a door; each act asks for its permission, changes, and says so in the ledger (rows behind the
+wall say so by themselves). Taking agencies and first people in stands in actions.py.
+"""
+
+from datetime import date, datetime
+
+from allauth.mfa.models import Authenticator
+from django.db import models
+from django.utils import timezone
+
+from agencies import actions, ledger
+from agencies.models import (
+    Agency,
+    AgencyType,
+    ApiToken,
+    Award,
+    AwardProject,
+    County,
+    Invitation,
+    Membership,
+    Project,
+    SharingAgreement,
+    User,
+)
+from agencies.roles import ROLES, Permission, Role
+from agencies.scope import NotAllowed, current_actor
+
+
+class Unwise(Exception):
+    """What was asked would leave the agency worse off. Carries a reason by name, for the page's words."""
+
+
+def set_facts(*, county: County | None, lost_after_days: int) -> None:
+    """Where the agency is, and after how many silent days it calls a client lost."""
+    actor = current_actor()
+    actor.require(Permission.AGENCY_MANAGE)
+    Agency.objects.filter(pk=actor.agency_id).update(county=county, lost_after_days=lost_after_days)
+    ledger.record("agency.changed", _agency())
+
+
+def add_project(
+    *, name: str, kind: str, county: County | None, is_confidential_site: bool, started_on: date | None
+) -> Project:
+    actor = current_actor()
+    actor.require(Permission.AGENCY_MANAGE)
+    return Project.objects.create(
+        agency_id=actor.agency_id,
+        name=name,
+        kind=kind,
+        county=county,
+        is_confidential_site=is_confidential_site,
+        started_on=started_on,
+    )
+
+
+def add_award(*, funder: str, number: str, starts_on: date, ends_on: date, regimes: list[str]) -> Award:
+    """Raises IntegrityError for a number that stands already."""
+    actor = current_actor()
+    actor.require(Permission.AGENCY_MANAGE)
+    return Award.objects.create(
+        agency_id=actor.agency_id,
+        funder=funder,
+        number=number,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        regimes=regimes,
+    )
+
+
+def pay_for(*, award: Award, project: Project, starts_on: date, ends_on: date | None) -> AwardProject:
+    """From `starts_on` until before `ends_on`, the award pays for the project."""
+    actor = current_actor()
+    actor.require(Permission.AGENCY_MANAGE)
+    return AwardProject.objects.create(
+        agency_id=actor.agency_id, award=award, project=project, starts_on=starts_on, ends_on=ends_on
+    )
+
+
+def sign_agreement(*, shares_totals: bool, text_digest: str) -> SharingAgreement:
+    """Sign the next version; it ends the one before. `text_digest`: SHA-256 of the text that was read."""
+    actor = current_actor()
+    actor.require(Permission.AGENCY_MANAGE)
+    now = timezone.now()
+    before = SharingAgreement.objects.filter(agency_id=actor.agency_id).order_by("-version").first()
+    SharingAgreement.objects.filter(agency_id=actor.agency_id, ended_at=None).update(ended_at=now)
+    return SharingAgreement.objects.create(
+        agency_id=actor.agency_id,
+        version=before.version + 1 if before else 1,
+        shares_totals=shares_totals,
+        text_digest=text_digest,
+        signed_by_id=actor.user_id,
+        signed_at=now,
+    )
+
+
+def agreement_in_force(at: datetime | None = None) -> SharingAgreement | None:
+    """The acting agency's agreement at that time, or now."""
+    at = at or timezone.now()
+    in_force = models.Q(ended_at=None) | models.Q(ended_at__gt=at)
+    return (
+        SharingAgreement.objects.filter(in_force, agency_id=current_actor().agency_id, signed_at__lte=at)
+        .order_by("-version")
+        .first()
+    )
+
+
+def set_veto(*, vetoed: bool) -> None:
+    """A tribal owner's veto on every number across agencies. Raises NotAllowed for any other agency."""
+    actor = current_actor()
+    actor.require(Permission.AGENCY_MANAGE)
+    changed = Agency.objects.filter(pk=actor.agency_id, is_tribal=True).update(
+        sharing_vetoed=vetoed, sharing_vetoed_at=timezone.now()
+    )
+    if not changed:
+        raise NotAllowed
+    ledger.record("agency.sharing_vetoed" if vetoed else "agency.sharing_allowed", _agency())
+
+
+def roles_to_give() -> list[Role]:
+    """The roles people of the acting agency can hold: the office's at the office, the others elsewhere."""
+    is_office = _agency().type == AgencyType.HUB_OFFICE
+    anywhere = {"partner_viewer", "auditor", "survivor_consultant"}
+    return [role for role in ROLES.values() if role.at_hub_office == is_office or role.name in anywhere]
+
+
+def invite_member(*, email: str, name: str, role: str) -> tuple[Invitation, str]:
+    """Invite someone to the acting agency; the token is shown once."""
+    actor = current_actor()
+    actor.require(Permission.MEMBER_INVITE)
+    if role not in {one.name for one in roles_to_give()}:
+        raise NotAllowed(role)
+    inviter = User.objects.filter(pk=actor.user_id or 0).first()
+    invitation, token = actions.invite(agency=_agency(), email=email, name=name, role=role, by=inviter)
+    ledger.record("member.invited", invitation, why=role)
+    return invitation, token
+
+
+def take_back_invitation(invitation_id: int) -> None:
+    """Raises Invitation.DoesNotExist for one of another agency, or one that was accepted."""
+    actor = current_actor()
+    actor.require(Permission.MEMBER_INVITE)
+    invitation = Invitation.objects.get(pk=invitation_id, agency_id=actor.agency_id, accepted_at=None)
+    ledger.record("member.invitation_taken_back", invitation, why=invitation.role)
+    invitation.delete()
+
+
+def end_membership(membership_id: int) -> None:
+    """Take a role away at the acting agency, from the next request on.
+
+    Raises Membership.DoesNotExist for another agency's, Unwise("last") for the last who can invite.
+    """
+    actor = current_actor()
+    actor.require(Permission.MEMBER_INVITE)
+    Agency.objects.select_for_update().get(pk=actor.agency_id)  # two last ones must not end each other
+    membership = Membership.objects.select_related("user").get(pk=membership_id, agency_id=actor.agency_id)
+    inviting = [role.name for role in ROLES.values() if Permission.MEMBER_INVITE in role.grants]
+    others = Membership.objects.filter(agency_id=actor.agency_id, role__in=inviting, user__is_active=True)
+    if membership.role in inviting and not others.exclude(pk=membership.pk).exists():
+        raise Unwise("last")
+    ledger.record("member.role_ended", membership.user, why=membership.role)
+    ApiToken.objects.filter(user=membership.user, agency_id=actor.agency_id).delete()
+    actions.end_role(membership.user, _agency(), membership.role)
+
+
+def take_second_factor_off(user_id: int) -> None:
+    """For someone who lost the device, after talking with them: they set a new one up at the next sign-in.
+
+    Raises User.DoesNotExist for who has no role here, NotAllowed for oneself and for people who also work
+    elsewhere: no agency opens another's door.
+    """
+    actor = current_actor()
+    actor.require(Permission.MEMBER_INVITE)
+    user = User.objects.filter(memberships__agency_id=actor.agency_id).distinct().get(pk=user_id)
+    if user.pk == actor.user_id or user.memberships.exclude(agency_id=actor.agency_id).exists():
+        raise NotAllowed
+    Authenticator.objects.filter(user=user).delete()
+    ledger.record("member.second_step_taken_off", user)
+
+
+def revoke_token(token_id: int) -> None:
+    """End one of the acting user's tokens. Raises ApiToken.DoesNotExist for anyone else's."""
+    actor = current_actor()
+    token = ApiToken.objects.get(pk=token_id, user_id=actor.user_id or 0, agency_id=actor.agency_id)
+    ledger.record("token.revoked", token)
+    token.delete()
+
+
+def _agency() -> Agency:
+    return Agency.objects.get(pk=current_actor().agency_id)

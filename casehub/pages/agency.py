@@ -1,0 +1,330 @@
+"""An agency's own pages: its projects and awards, what it shares, its people, its members' API tokens."""
+
+import hashlib
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
+
+from agencies import actions, affairs, ledger
+from agencies.doors import AgencyView
+from agencies.models import (
+    Agency,
+    ApiToken,
+    Award,
+    AwardProject,
+    County,
+    Invitation,
+    Membership,
+    Project,
+    Regime,
+    SharingAgreement,
+)
+from agencies.roles import ROLES, Permission
+from agencies.scope import Actor
+from casehub.signin import step_up
+
+DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+# The tabs over an agency's pages: who may see each.
+TABS = (
+    (_("Projects and awards"), "agency", Permission.AGENCY_MANAGE),
+    (_("Sharing"), "sharing", Permission.AGENCY_MANAGE),
+    (_("People"), "people", Permission.MEMBER_INVITE),
+    (_("Who looked"), "ledger", Permission.LEDGER_READ),
+    (_("API tokens"), "tokens", Permission.REPORT_NETWORK),
+)
+# What an agency signs. A change of these words is a new text, whose digest no earlier signature has.
+AGREEMENT = (
+    _("Our records stay ours: no other agency and nobody at the hub's office sees a client of ours."),
+    _("No name, date of birth, address or number that belongs to a person is sent to the hub."),
+    _(
+        "Where we share totals, figures across agencies may count our clients. No figure about fewer than 11 "
+        "people leaves the hub, and none from which one could be worked out."
+    ),
+    _("We can sign a new version, or stop sharing, at any time; it holds from the next figure on."),
+)
+
+
+def tabs(actor: Actor, here: str) -> list[dict[str, Any]]:
+    return [
+        {"label": label, "url": reverse(name), "current": name == here}
+        for label, name, need in TABS
+        if actor.may(need)
+    ]
+
+
+class Page(AgencyView):
+    """A page that shows some forms and does what one of them asks: the button's `act` names the method."""
+
+    name: str
+    template: str
+    acts: frozenset[str] = frozenset()
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show()
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        act = request.POST.get("act", "")
+        if act not in self.acts:
+            return self.show(status=400)
+        done: HttpResponse | None = getattr(self, f"do_{act}")()
+        return done or redirect(self.name)
+
+    def show(self, *, status: int = 200, **more: Any) -> HttpResponse:
+        context = {"tabs": tabs(self.actor, self.name), **self.context(), **more}
+        return render(self.request, self.template, context, status=status)
+
+    def context(self) -> dict[str, Any]:
+        return {}
+
+    def number(self, name: str) -> int:
+        """A row's number from the form; one that can't be a row's is 0."""
+        text = self.request.POST.get(name, "")
+        return int(text) if text.isdecimal() and len(text) < 18 else 0
+
+
+class FactsForm(forms.Form):
+    county = forms.ModelChoiceField(County.objects.all(), label=_("County"), required=False)
+    lost_after_days = forms.IntegerField(
+        label=_("A client is lost after this many days without a contact"), min_value=7, max_value=730
+    )
+
+
+class ProjectForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    kind = forms.CharField(label=_("What it does"), max_length=40, required=False)
+    county = forms.ModelChoiceField(County.objects.all(), label=_("County"), required=False)
+    started_on = forms.DateField(label=_("Started on"), required=False, widget=DATE)
+    is_confidential_site = forms.BooleanField(label=_("Its address is confidential"), required=False)
+
+
+class AwardForm(forms.Form):
+    funder = forms.CharField(label=_("Funder"), max_length=40)
+    number = forms.CharField(label=_("Award number"), max_length=60)
+    starts_on = forms.DateField(label=_("First day"), widget=DATE)
+    ends_on = forms.DateField(label=_("Ends before"), widget=DATE)
+    regimes = forms.MultipleChoiceField(
+        label=_("Confidentiality rules it carries"),
+        choices=Regime.choices,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        return _ordered(self, super().clean() or {})
+
+
+class LinkForm(forms.Form):
+    award = forms.ModelChoiceField(Award.objects.none(), label=_("Award"))
+    project = forms.ModelChoiceField(Project.objects.none(), label=_("Pays for the project"))
+    starts_on = forms.DateField(label=_("From"), widget=DATE)
+    ends_on = forms.DateField(label=_("Until before"), widget=DATE, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["award"].queryset = Award.objects.all()  # type: ignore[attr-defined]
+        self.fields["project"].queryset = Project.objects.all()  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        return _ordered(self, super().clean() or {})
+
+
+def _ordered(form: forms.Form, given: dict[str, Any]) -> dict[str, Any]:
+    if given.get("starts_on") and given.get("ends_on") and given["ends_on"] <= given["starts_on"]:
+        form.add_error("ends_on", _("The end must come after the first day."))
+    return given
+
+
+class AgencyPage(Page):
+    """Projects, awards, and which award pays for which project from when."""
+
+    name, template = "agency", "casehub/agency.html"
+    needs = Permission.AGENCY_MANAGE
+    acts = frozenset({"set_facts", "add_project", "add_award", "pay_for"})
+
+    def context(self) -> dict[str, Any]:
+        agency = Agency.objects.select_related("county").get(pk=self.actor.agency_id)
+        facts = {"county": agency.county_id, "lost_after_days": agency.lost_after_days}
+        return {
+            "agency": agency,
+            "facts_form": FactsForm(prefix="facts", initial=facts),
+            "projects": Project.objects.select_related("county"),
+            "awards": Award.objects.all(),
+            "links": AwardProject.objects.select_related("award", "project"),
+            "regimes": dict(Regime.choices),
+            "project_form": ProjectForm(prefix="project"),
+            "award_form": AwardForm(prefix="award"),
+            "link_form": LinkForm(prefix="link"),
+        }
+
+    def do_set_facts(self) -> HttpResponse | None:
+        form = FactsForm(self.request.POST, prefix="facts")
+        if not form.is_valid():
+            return self.show(facts_form=form, form=form)
+        affairs.set_facts(**form.cleaned_data)
+        return None
+
+    def do_add_project(self) -> HttpResponse | None:
+        form = ProjectForm(self.request.POST, prefix="project")
+        if not form.is_valid():
+            return self.show(project_form=form, form=form)
+        affairs.add_project(**form.cleaned_data)
+        return None
+
+    def do_add_award(self) -> HttpResponse | None:
+        form = AwardForm(self.request.POST, prefix="award")
+        if form.is_valid():
+            try:
+                with transaction.atomic():
+                    affairs.add_award(**form.cleaned_data)
+                return None
+            except IntegrityError:
+                form.add_error("number", _("An award with this number stands already."))
+        return self.show(award_form=form, form=form)
+
+    def do_pay_for(self) -> HttpResponse | None:
+        form = LinkForm(self.request.POST, prefix="link")
+        if not form.is_valid():
+            return self.show(link_form=form, form=form)
+        affairs.pay_for(**form.cleaned_data)
+        return None
+
+
+class AgreementForm(forms.Form):
+    shares_totals = forms.BooleanField(
+        label=_("Our clients may be counted in figures across agencies"), required=False, initial=True
+    )
+    agreed = forms.BooleanField(label=_("I may sign this for the agency, and I do"))
+
+
+def agreement_digest() -> str:
+    """Of the words in English, whatever language they were read in."""
+    with override("en"):
+        return hashlib.sha256("\n".join(str(part) for part in AGREEMENT).encode()).hexdigest()
+
+
+class SharingPage(Page):
+    """What the agency has signed, the next version, and a tribal owner's veto."""
+
+    name, template = "sharing", "casehub/sharing.html"
+    needs = Permission.AGENCY_MANAGE
+    acts = frozenset({"sign", "veto", "allow"})
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "agency": Agency.objects.get(pk=self.actor.agency_id),
+            "in_force": affairs.agreement_in_force(),
+            "versions": SharingAgreement.objects.select_related("signed_by").order_by("-version"),
+            "text": AGREEMENT,
+            "form": AgreementForm(),
+        }
+
+    def do_sign(self) -> HttpResponse | None:
+        form = AgreementForm(self.request.POST)
+        if not form.is_valid():
+            return self.show(form=form)
+        step_up(self.request)
+        affairs.sign_agreement(
+            shares_totals=form.cleaned_data["shares_totals"], text_digest=agreement_digest()
+        )
+        messages.success(self.request, gettext("Signed. It holds from now on."))
+        return None
+
+    def do_veto(self) -> None:
+        step_up(self.request)
+        affairs.set_veto(vetoed=True)
+
+    def do_allow(self) -> None:
+        step_up(self.request)
+        affairs.set_veto(vetoed=False)
+
+
+class InviteForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    email = forms.EmailField(label=_("Work address"))
+    role = forms.ChoiceField(label=_("Role"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = [  # type: ignore[attr-defined]
+            (role.name, f"{role.title}: {role.means}") for role in affairs.roles_to_give()
+        ]
+
+
+class PeoplePage(Page):
+    """Who works here in which role; letting people in, back in, and out."""
+
+    name, template = "people", "casehub/people.html"
+    needs = Permission.MEMBER_INVITE
+    acts = frozenset({"invite", "take_back", "end", "second_step_off"})
+
+    def context(self) -> dict[str, Any]:
+        members = Membership.objects.filter(agency_id=self.actor.agency_id).select_related("user")
+        waiting = Invitation.objects.filter(agency_id=self.actor.agency_id, accepted_at=None)
+        return {
+            "members": [(member, ROLES[member.role]) for member in members.order_by("user__name", "role")],
+            "waiting": [(invitation, ROLES[invitation.role]) for invitation in waiting],
+            "form": InviteForm(),
+            "me": self.actor.user_id,
+        }
+
+    def do_invite(self) -> HttpResponse | None:
+        form = InviteForm(self.request.POST)
+        if not form.is_valid():
+            return self.show(form=form)
+        step_up(self.request)
+        invitation, token = affairs.invite_member(**form.cleaned_data)
+        link = self.request.build_absolute_uri(reverse("join", args=[token]))
+        return self.show(link=link, invited=invitation)
+
+    def do_take_back(self) -> None:
+        affairs.take_back_invitation(self.number("invitation"))
+
+    def do_end(self) -> None:
+        step_up(self.request)
+        try:
+            affairs.end_membership(self.number("membership"))
+        except affairs.Unwise:
+            messages.error(
+                self.request,
+                gettext("This is the last person who can invite others. Give someone else that role first."),
+            )
+
+    def do_second_step_off(self) -> None:
+        step_up(self.request)
+        affairs.take_second_factor_off(self.number("user"))
+        messages.success(self.request, gettext("The second step is off. They set up a new one at sign-in."))
+
+
+class TokenForm(forms.Form):
+    title = forms.CharField(label=_("What it is for"), max_length=60)
+
+
+class TokensPage(Page):
+    """A member's own tokens for the API at this agency; a secret is shown once."""
+
+    name, template = "tokens", "casehub/tokens.html"
+    needs = Permission.REPORT_NETWORK
+    acts = frozenset({"make", "revoke"})
+
+    def context(self) -> dict[str, Any]:
+        mine = ApiToken.objects.filter(user_id=self.actor.user_id or 0, agency_id=self.actor.agency_id)
+        return {"tokens": mine, "form": TokenForm()}
+
+    def do_make(self) -> HttpResponse | None:
+        form = TokenForm(self.request.POST)
+        if not form.is_valid():
+            return self.show(form=form)
+        step_up(self.request)
+        token, secret = actions.make_api_token(title=form.cleaned_data["title"])
+        ledger.record("token.made", token)
+        return self.show(secret=secret)
+
+    def do_revoke(self) -> None:
+        affairs.revoke_token(self.number("token"))
