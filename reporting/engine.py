@@ -5,7 +5,9 @@ exact, as a table that can hold no other agency's rows.
 """
 
 from collections import defaultdict
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from django.conf import settings
 from django.db.backends.utils import CursorWrapper
@@ -48,6 +50,48 @@ _REPORTING = """
        OR EXISTS (SELECT 1 FROM referrals_enrollment e WHERE e.agency_id = partner AND e.entry_on < %(end)s)
        OR EXISTS (SELECT 1 FROM referrals_service s WHERE s.agency_id = partner AND s.provided_on < %(end)s)
 """
+
+# Each agency's records by day, and when they reached the hub.
+_RECORDS = """
+    SELECT agency_id, (occurred_at AT TIME ZONE %(zone)s)::date AS day, recorded_at FROM referrals_touchpoint
+    WHERE agency_id = ANY(%(agencies)s)
+  UNION ALL
+    SELECT agency_id, entry_on, recorded_at FROM referrals_enrollment WHERE agency_id = ANY(%(agencies)s)
+  UNION ALL
+    SELECT agency_id, provided_on, recorded_at FROM referrals_service WHERE agency_id = ANY(%(agencies)s)
+"""
+_SPANS = f"SELECT agency_id, min(day), max(day), min(recorded_at) FROM ({_RECORDS}) record GROUP BY 1"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One agency's casework on the hub: its first and last day, and when its first record came in."""
+
+    agency: int
+    first: date
+    last: date
+    began_at: datetime
+
+
+def network_spans(actor: Actor) -> tuple[list[Span], int]:
+    """The span of every partner agency that has records, and how many agencies are expected to report."""
+    with counting(actor, network=True) as cursor:
+        cursor.execute(_PARTNERS)
+        partners = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_EXPECTED)
+        (expected,) = cursor.fetchone()
+        return _spans(cursor, partners), expected
+
+
+def own_span(actor: Actor) -> Span | None:
+    """The span of the actor's own agency; None while it has no records. Raises NotAllowed."""
+    with counting(actor, network=False) as cursor:
+        return next(iter(_spans(cursor, [actor.agency_id])), None)
+
+
+def _spans(cursor: CursorWrapper, agencies: Sequence[int]) -> list[Span]:
+    cursor.execute(_SPANS, {"agencies": list(agencies), "zone": settings.TIME_ZONE})
+    return [Span(*row) for row in cursor.fetchall()]
 
 
 def run_network(name: str, period: Period, actor: Actor, *, release: str = "") -> ProtectedTable:
@@ -96,10 +140,12 @@ def _raw(
     rows = [name for name, _title in found.rows]
     columns = [name for name, _title in found.columns]
     places = [(row, column) for row in rows for column in columns]
-    counts = {at: by_cell[at] if agencies else NotReported() for at in places}
+    counts: dict[Coord, dict[str, int] | NotReported] = {
+        at: by_cell[at] if agencies else NotReported() for at in places
+    }
     return RawTable(
         title=str(measure.title),
-        axes={"stage": rows, "figure": [*columns, "people", "median_days"]},
+        axes={"stage": rows, "figure": [*columns, *(("people", "median_days") if found.people_of else ())]},
         counts=counts,
         relations=_relations(found, rows),
         medians={
@@ -113,7 +159,7 @@ def _raw(
         ranges={
             (row, "people"): RawRange(by_agency=by_cell[row, found.people_of], cell=(row, found.people_of))
             for row in rows
-            if agencies
+            if agencies and found.people_of
         },
         about=Provenance(
             source=_("Client records of the network's agencies")

@@ -341,6 +341,12 @@ def page(table: Table) -> dict[str, Any]:
     }
 
 
+def spoken(table: Table, row: str, figure: str) -> str:
+    """One cell in words, for a sentence."""
+    sheet(table)
+    return _said(_cell(table, row, figure))
+
+
 def _figures(table: Table) -> list[str]:
     have = table.axes["figure"]
     return [

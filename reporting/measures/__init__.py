@@ -62,7 +62,8 @@ class Median:
 @dataclass(frozen=True, slots=True)
 class Counted:
     """What a measure found. `rows` and `columns` fix the order; `sums` says which columns add up to which;
-    `people_of` names the column whose clients the people range of each row is about."""
+    `people_of` names the column whose clients the people range and the median of each row are about; empty
+    where the rows are no people."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]
