@@ -1,0 +1,205 @@
+"""A row of any walled table, for any agency, made from the model alone: so a new table is attacked too.
+
+What a table needs beyond its fields' types (an offer has a receiver, a response its offer's parties) is
+said in `KNOWS`. Nothing here asserts.
+"""
+
+import itertools
+import secrets
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import Permission as AuthPermission
+from django.db import models
+from django.utils import timezone
+
+from agencies import vault
+from agencies.models import Agency, County, User
+from agencies.scope.rows import PLATFORM
+from referrals.models import Client
+from tests.world import World
+
+OURS = ("agencies", "referrals", "reporting")
+# Tables that carry an agency and yet stand in front of the walls, each with its reason.
+IN_FRONT = {
+    "agencies_membership": "who works where decides whose wall opens: it is read before any door is open",
+    "agencies_invitation": "whoever joins has no agency yet",
+    "agencies_apitoken": "a token is looked up to learn which agency its bearer acts for",
+    "agencies_datakey": "the vault reads it for whichever agency it seals for; the key itself is wrapped",
+}
+_numbers = itertools.count(1)
+
+
+def walled() -> list[type[models.Model]]:
+    """Every model of ours with an owning agency that is not listed as standing in front of the walls."""
+    return [
+        model
+        for model in apps.get_models()
+        if model._meta.app_label in OURS
+        and model._meta.db_table not in IN_FRONT
+        and any(field.name == "agency" for field in model._meta.local_concrete_fields)
+    ]
+
+
+def keys_to_rows(model: type[models.Model]) -> Iterator[models.ForeignKey]:
+    """The model's foreign keys that point at walled tables."""
+    tables = {parent._meta.db_table for parent in walled()}
+    for field in model._meta.local_concrete_fields:
+        if isinstance(field, models.ForeignKey) and field.related_model._meta.db_table in tables:
+            yield field
+
+
+class Rows:
+    """One row of every table for each agency asked for. `made[model, letter]` is it; `spare` another one
+    of the same kind that nothing points at."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.made: dict[tuple[type[models.Model], str], models.Model] = {}
+        self.spare: dict[tuple[type[models.Model], str], models.Model] = {}
+
+    def everything(self, *letters: str) -> "Rows":
+        for letter in letters:
+            for model in walled():
+                self.row(model, letter)
+                self.spare[model, letter] = self.fresh(model, letter)
+        return self
+
+    def row(self, model: type[models.Model], letter: str) -> models.Model:
+        """The agency's row of this kind, made when first asked for."""
+        if (model, letter) not in self.made:
+            self.made[model, letter] = self.fresh(model, letter)
+        return self.made[model, letter]
+
+    def fresh(self, model: type[models.Model], letter: str, **given: Any) -> models.Model:
+        """A new row of this kind whose parents are the agency's own."""
+        agency, user = self.world.agency(letter), self.world.person(letter)
+        facts: dict[str, Any] = {"agency": agency, **given}
+        knows = KNOWS.get(model.__name__)
+        if knows is not None:
+            facts = {**knows(self, letter, facts), **facts}
+        for field in model._meta.local_concrete_fields:
+            if field.name not in facts and field.attname not in facts and not field.primary_key:
+                value = self._value(field, letter, user)
+                if value is not _LEAVE:
+                    facts[field.name] = value
+        with self.world.acting(letter):
+            made = model(**facts)
+            made.save(force_insert=True)
+            return made
+
+    def _value(self, field: models.Field, letter: str, user: User) -> Any:
+        if isinstance(field, models.ForeignKey):
+            return self._parent(field, letter, user)
+        if field.has_default() or field.db_default is not models.NOT_PROVIDED:
+            return _LEAVE
+        picklist = getattr(field, "picklist", None)
+        if field.choices and isinstance(field, models.CharField):
+            return picklist.choices(str)[0][0] if picklist else field.choices[0][0]
+        if isinstance(field, models.BinaryField):
+            return secrets.token_bytes(32)
+        if isinstance(field, models.UUIDField):
+            return uuid.uuid4()
+        if isinstance(field, models.CharField | models.TextField):
+            return secrets.token_hex(32)[: min(field.max_length or 20, 20)]
+        if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False) or field.null:
+            return _LEAVE
+        if isinstance(field, models.DateTimeField):
+            return timezone.now() - timedelta(minutes=1)
+        if isinstance(field, models.DateField):
+            return timezone.localdate()
+        if isinstance(field, models.IntegerField):
+            return next(_numbers)
+        if isinstance(field, models.JSONField):
+            return {}
+        return _LEAVE
+
+    def _parent(self, field: models.ForeignKey, letter: str, user: User) -> Any:
+        parent = field.related_model
+        if parent is User:
+            return user
+        if parent is County:
+            return self.world.county()
+        if parent is AuthPermission:
+            return AuthPermission.objects.get(codename="view_client", content_type__app_label="referrals")
+        if parent._meta.db_table in PLATFORM:
+            return _LEAVE
+        # A one-to-one parent is used up by its row, and a restriction would close the common client.
+        return self.fresh(parent, letter) if field.one_to_one else self.row(parent, letter)
+
+
+_LEAVE = object()
+
+
+def _offer(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "receiver": rows.world.agency("R" if letter != "R" else "S"),
+        "handover_code": secrets.token_hex(4),
+        "expires_at": timezone.now() + timedelta(hours=48),
+    }
+
+
+def _response(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """An answer by the agency to an offer that another one made it."""
+    from referrals.models import Offer, Referral
+
+    sender = "R" if letter != "R" else "S"
+    if "offer" in facts:
+        offer = facts["offer"]
+    else:
+        referral = rows.fresh(Referral, sender)
+        offer = rows.fresh(Offer, sender, referral=referral, receiver=rows.world.agency(letter))
+    return {
+        "offer": offer,
+        "sender_id": offer.agency_id,
+        "referral_ref": offer.referral_id,
+        "outcome": "accepted",
+    }
+
+
+def _award(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    today = timezone.localdate()
+    return {"starts_on": today - timedelta(days=100), "ends_on": today + timedelta(days=100)}
+
+
+def _job(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    # Done, so that no sweeper of another test takes it up.
+    return {"name": "nothing", "state": "done"}
+
+
+def _client(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """A client with a code, sealed as a real one, that names its agency: a canary."""
+    agency, row, code = facts["agency"], uuid.uuid4(), canary(letter)
+    return {
+        "id": row,
+        "worker": rows.world.person(letter),
+        "code_sealed": vault.seal(code, agency=agency.pk, place="client.code", row=row),
+        "code_token": vault.token(code, agency=agency.pk, place="client.code"),
+    }
+
+
+def canary(letter: str) -> str:
+    """A code that no other agency has and that nothing else on a page looks like."""
+    return f"CANARY-{letter}-{secrets.token_hex(4)}"
+
+
+def _opened_to(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """A client is opened to a worker once."""
+    return {"content_object": facts.get("content_object") or rows.fresh(Client, letter)}
+
+
+KNOWS = {
+    "ClientOpenedTo": _opened_to,
+    "Offer": _offer,
+    "Response": _response,
+    "Award": _award,
+    "Job": _job,
+    "Client": _client,
+}
+
+
+def agency_of(row: models.Model) -> Agency:
+    return row.agency  # type: ignore[attr-defined,no-any-return]

@@ -1,0 +1,307 @@
+"""Each stone of the wall is taken out once, and a named probe must notice.
+
+The stones are read from the database's catalog: a new table, key or policy is covered without a line here.
+Everything happens in one transaction of the superuser that is rolled back.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connections, models
+from guardian.shortcuts import assign_perm
+
+from referrals.models import Client, Restriction
+from tests.attacks import postgres
+from tests.attacks.postgres import Bench, Key
+from tests.attacks.rows import Rows, keys_to_rows, walled
+
+Probe = Callable[[], bool]
+
+
+class Wall:
+    """The probes: each is True while the wall stands. A and B have a row of everything, R and S are parties."""
+
+    def __init__(self, bench: Bench, rows: Rows) -> None:
+        self.bench = bench
+        self.rows = rows
+        self.id = {letter: rows.world.agency(letter).pk for letter in "ABRS"}
+        self.worker = {letter: rows.world.person(letter).pk for letter in "ABRS"}
+        self.tables = {model._meta.db_table: model for model in walled()}
+
+    def app(self, letter: str | None) -> None:
+        if letter is None:
+            self.bench.become("casehub_app")
+        else:
+            self.bench.become("casehub_app", agency=self.id[letter], user=self.worker[letter])
+
+    # Each probe runs in a savepoint of its own, so role and settings never reach the next one.
+
+    def holds(self, probe: Callable[..., bool], *arguments: Any) -> bool:
+        with self.bench.passing():
+            return probe(*arguments)
+
+    def an_agency_reads_its_own_rows(self, table: str) -> bool:
+        self.app("A")
+        return self.bench.count(f"{table} WHERE agency_id = %s", self.id["A"]) > 0
+
+    def an_agency_sees_no_foreign_row(self, table: str) -> bool:
+        self.app("A")
+        return self.bench.count(f"{table} WHERE agency_id = %s", self.id["B"]) == 0
+
+    def nobody_sees_nothing(self, table: str) -> bool:
+        self.app(None)
+        return self.bench.count(f"{table} WHERE agency_id IS NOT NULL") == 0
+
+    def nobody_inserts_for_another_agency(self, table: str) -> bool:
+        self.app("A")
+        said = self.bench.tried(*self._copy_for(table, self.id["B"]))
+        return said == f'InsufficientPrivilege new row violates row-level security policy for table "{table}"'
+
+    def _copy_for(self, table: str, agency: int) -> tuple[Any, ...]:
+        """An INSERT of A's own row under another agency's name."""
+        model = self.tables[table]
+        columns = [f'"{f.column}"' for f in model._meta.local_concrete_fields if not f.primary_key]
+        values = ["%s" if column == '"agency_id"' else column for column in columns]
+        if isinstance(model._meta.pk, models.UUIDField):
+            columns, values = ["id", *columns], ["gen_random_uuid()", *values]
+        return (
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {table} WHERE id = %s",
+            agency,
+            str(self.rows.made[model, "A"].pk),
+        )
+
+    def nobody_changes_or_deletes_a_foreign_row(self, table: str) -> bool:
+        self.app("A")
+        change = self.bench.tried(
+            f"UPDATE {table} SET agency_id = agency_id WHERE agency_id = %s", self.id["B"]
+        )
+        delete = self.bench.tried(f"DELETE FROM {table} WHERE agency_id = %s", self.id["B"])
+        denied = [(0,)], f"InsufficientPrivilege permission denied for table {table}"
+        return change in denied and delete in denied
+
+    def the_counting_door_reads_every_agency(self, table: str) -> bool:
+        self.bench.become("casehub_reporter", counting="network")
+        return self.bench.count(f"{table} WHERE agency_id = ANY(%s)", [self.id["A"], self.id["B"]]) >= 2
+
+    def the_counting_door_reads_one_agency_for_its_own_totals(self, table: str) -> bool:
+        self.bench.become("casehub_reporter", agency=self.id["A"], counting="own")
+        own = self.bench.count(f"{table} WHERE agency_id = %s", self.id["A"]) > 0
+        return own and self.bench.count(f"{table} WHERE agency_id = %s", self.id["B"]) == 0
+
+    def the_counting_policy_is_no_agencys(self, table: str) -> bool:
+        self.bench.become("casehub_app", agency=self.id["A"], user=self.worker["A"], counting="network")
+        return self.bench.count(f"{table} WHERE agency_id = %s", self.id["B"]) == 0
+
+    def the_owner_sees_nothing(self, table: str) -> bool:
+        self.bench.become("casehub_owner", agency=self.id["A"])
+        return self.bench.count(table) == 0
+
+    def the_other_party_reads_it(self, table: str) -> bool:
+        """A's offers went to R; A's answers went to R."""
+        self.app("R")
+        return self.bench.count(f"{table} WHERE agency_id = %s", self.id["A"]) > 0
+
+    def a_third_agency_does_not(self, table: str) -> bool:
+        self.app("S")
+        return self.bench.count(f"{table} WHERE agency_id = %s", self.id["A"]) == 0
+
+    def a_closed_clients_rows_open_to_the_named_worker_only(self, table: str) -> bool:
+        row = CLOSED[table]
+        self.bench.become("casehub_app", agency=self.id["A"], user=self.worker["A"])
+        hidden = self.bench.count(f"{table} WHERE id = %s", row) == 0
+        supervisor = self.rows.world.person("A", "supervisor").pk
+        self.bench.become("casehub_app", agency=self.id["A"], user=supervisor)
+        return hidden and self.bench.count(f"{table} WHERE id = %s", row) == 1
+
+    def a_key_reaches_no_foreign_row(self, key: Key) -> bool:
+        """B's own row is pointed at A's parent row: by its key's own column, the agency staying B's."""
+        column = key.columns[0]
+        child, parent = self.tables[key.table], self.tables[key.parent]
+        self.app("B")
+        said = self.bench.tried(
+            f"UPDATE {key.table} SET {column} = %s WHERE id = %s",
+            str(self.rows.spare[parent, "A"].pk),
+            str(self.rows.made[child, "B"].pk),
+        )
+        return said == f"ForeignKeyViolation {key.name}"
+
+    def an_answer_names_its_offers_parties(self, key: Key) -> bool:
+        """S answers an offer that A made to R, under each of the names that are not its own to give."""
+        offer = self.rows.spare[self.tables["referrals_offer"], "A"]
+        model = self.tables["referrals_response"]
+        columns = {f.column: None for f in model._meta.local_concrete_fields}
+        facts = {
+            **{name: "" for name in ("outcome", "reason") if name in columns},
+            "id": "7e57ab1e-0000-4000-8000-000000000001",
+            "recorded_at": "2025-01-01",
+            "changed_at": "2025-01-01",
+            "responded_at": "2025-01-01",
+            "agency_id": self.id["S"],
+            "offer_id": str(offer.pk),
+            "sender_id": self.id["A"],
+            "referral_ref": str(offer.referral_id),
+            "outcome": "accepted",
+        }
+        self.app("S")
+        said = self.bench.tried(
+            f"INSERT INTO referrals_response ({', '.join(facts)}) VALUES ({', '.join(['%s'] * len(facts))})",
+            *facts.values(),
+        )
+        return said == f"ForeignKeyViolation {key.name}"
+
+    def every_write_enters_the_ledger(self, table: str) -> bool:
+        """A row is changed, deleted and written back: three entries."""
+        row, model = str(self.rows.spare[self.tables[table], "A"].pk), self.tables[table]
+        self.bench.run(f"CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM {table} WHERE id = %s", row)
+        self.bench.run("GRANT SELECT ON kept TO casehub_app")
+        self.app("A")
+        self.bench.run(f"UPDATE {table} SET agency_id = agency_id WHERE id = %s", row)
+        self.bench.run(f"DELETE FROM {table} WHERE id = %s", row)
+        self.bench.run(f"INSERT INTO {table} SELECT * FROM kept")
+        entered = self.bench.run(
+            "SELECT verb FROM agencies_ledgerentry WHERE tx = pg_current_xact_id()::text::bigint"
+            " AND target_id = %s AND user_id = %s ORDER BY id",
+            row,
+            self.worker["A"],
+        )
+        name = model._meta.model_name
+        return [verb for (verb,) in entered] == [f"{name}.changed", f"{name}.deleted", f"{name}.created"]
+
+    def what_was_entered_stays(self, table: str) -> bool:
+        self.app("A")
+        return all(
+            self.bench.tried(sql) == f"InsufficientPrivilege permission denied for table {table}"
+            for sql in (
+                f"UPDATE {table} SET id = id",
+                f"DELETE FROM {table}",
+                f"TRUNCATE {table}",
+            )
+        )
+
+
+CLOSED: dict[str, str] = {}
+
+
+@pytest.fixture
+def wall(lasting_world) -> Iterator[Wall]:
+    rows = Rows(lasting_world).everything("A", "B")
+    lasting_world.person("R"), lasting_world.person("S")
+    CLOSED.clear()
+    CLOSED.update(_close_a_client(rows))
+    with postgres.bench() as bench:
+        yield Wall(bench, rows)
+
+
+def _close_a_client(rows: Rows) -> dict[str, str]:
+    """A client of A with a row in every table about clients, then closed to all but A's supervisor."""
+    world = rows.world
+    client = rows.fresh(Client, "A")
+    made = {Client._meta.db_table: str(client.pk)}
+    for model in walled():
+        for field in keys_to_rows(model):
+            if field.related_model is Client and field.name == "client" and model is not Restriction:
+                made[model._meta.db_table] = str(rows.fresh(model, "A", client=client).pk)
+    with world.acting("A", "supervisor"):
+        assign_perm("referrals.view_client", world.person("A", "supervisor"), client)
+        Restriction.objects.create(agency=world.agency("A"), client=client)
+    return made
+
+
+def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]:
+    """What is broken, the statement that breaks it, and the probe that must notice."""
+    cursor = wall.bench.cursor
+    policies = postgres.policies(cursor)
+    for table in wall.tables:
+        yield (
+            table,
+            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+            wall.an_agency_sees_no_foreign_row,
+            table,
+        )
+        yield table, f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY", wall.the_owner_sees_nothing, table
+    for one in policies:
+        table, anew = (
+            one.table,
+            f'DROP POLICY "{one.name}" ON {one.table}; CREATE POLICY "{one.name}" ON {one.table}',
+        )
+        gone = f'DROP POLICY "{one.name}" ON {table}'
+        if one.name == "own":
+            check = f"WITH CHECK ({one.check})"
+            yield table, gone, wall.an_agency_reads_its_own_rows, table
+            open_to_all = f"{anew} TO casehub_app USING (true) {check}"
+            yield table, open_to_all, wall.an_agency_sees_no_foreign_row, table
+            yield table, open_to_all, wall.nobody_sees_nothing, table
+            if not getattr(wall.tables[table], "append_only", False):
+                yield table, open_to_all, wall.nobody_changes_or_deletes_a_foreign_row, table
+            unchecked = f"{anew} TO casehub_app USING ({one.using}) WITH CHECK (true)"
+            yield table, unchecked, wall.nobody_inserts_for_another_agency, table
+            if "referrals_restriction" in one.using:
+                agency_only = f"{anew} TO casehub_app USING ({one.check}) {check}"
+                yield table, agency_only, wall.a_closed_clients_rows_open_to_the_named_worker_only, table
+        elif one.name == "counted":
+            yield table, gone, wall.the_counting_door_reads_every_agency, table
+            loose = f"{anew} FOR SELECT TO casehub_reporter USING (true)"
+            yield table, loose, wall.the_counting_door_reads_one_agency_for_its_own_totals, table
+            inherited = (
+                f"{anew} FOR SELECT TO casehub_reporter, casehub_app USING "
+                "(current_setting('casehub.counting', true) = 'network')"
+            )
+            yield table, inherited, wall.the_counting_policy_is_no_agencys, table
+        else:
+            yield table, gone, wall.the_other_party_reads_it, table
+            loose = f"{anew} FOR SELECT TO casehub_app USING (true)"
+            yield table, loose, wall.a_third_agency_does_not, table
+    for key in postgres.keys(cursor):
+        if key.table in wall.tables and key.parent in wall.tables:
+            gone = f'ALTER TABLE {key.table} DROP CONSTRAINT "{key.name}"'
+            probe = wall.a_key_reaches_no_foreign_row
+            if key.columns[1:] != ("agency_id",):
+                probe = wall.an_answer_names_its_offers_parties
+            yield key.name, gone, probe, key
+    for table, trigger in postgres.triggers(cursor):
+        yield table, f"DROP TRIGGER {trigger} ON {table}", wall.every_write_enters_the_ledger, table
+    for table, model in wall.tables.items():
+        if getattr(model, "append_only", False):
+            for right in ("UPDATE", "DELETE", "TRUNCATE"):
+                yield table, f"GRANT {right} ON {table} TO casehub_app", wall.what_was_entered_stays, table
+
+
+def test_every_stone_of_the_wall_is_missed_when_it_is_gone(wall, record_property):
+    """Policies, forced row security, composite keys, triggers, append-only: each broken once."""
+    plan = list(_sabotage(wall))
+    unnoticed, fallen = [], []
+    for what, statement, probe, about in plan:
+        if not wall.holds(probe, about):
+            fallen.append(f"{probe.__name__}({what}) does not hold to begin with")
+            continue
+        with wall.bench.passing():
+            wall.bench.run(statement.replace("%", "%%"))
+            if wall.holds(probe, about):
+                unnoticed.append(f"{statement[:120]} is not noticed by {probe.__name__}")
+    assert fallen == []
+    assert unnoticed == []
+    record_property("sabotages", len(plan))
+    broken = {probe.__name__ for _what, _statement, probe, _about in plan}
+    assert {
+        name for name in vars(Wall) if name.startswith(("a_", "an_", "the_", "nobody_", "every_", "what_"))
+    } == broken
+    assert len(plan) > 250, len(plan)
+
+
+def test_every_policy_key_and_trigger_is_in_the_plan(wall):
+    """Nothing the catalog knows of our tables escapes the plan above."""
+    plan = " ".join(statement for _what, statement, _probe, _about in _sabotage(wall))
+    cursor = wall.bench.cursor
+    assert [p for p in postgres.policies(cursor) if f'POLICY "{p.name}" ON {p.table}' not in plan] == []
+    for model in walled():
+        for field in keys_to_rows(model):
+            assert any(
+                key.table == model._meta.db_table
+                and key.columns[0] == field.column
+                and f'"{key.name}"' in plan
+                for key in postgres.keys(cursor)
+            ), f"{model._meta.label}.{field.name} has no composite key"
+    with connections["owner"].cursor() as owner:
+        owner.execute("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal")
+        assert owner.fetchone()[0] == plan.count("DROP TRIGGER")
