@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, models, transaction
 from django.utils import timezone
 
 from agencies.models import Agency, Job, JobChunk, JobState
@@ -22,7 +22,7 @@ from agencies.scope import Actor, NotAllowed, acting_as, current_actor
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=30)
-ATTEMPTS = 20
+ATTEMPTS = 20  # without a piece done in between
 
 type_of_work = Callable[["Run"], dict[str, Any]]
 _register: dict[str, type_of_work] = {}
@@ -96,6 +96,13 @@ class Run:
         self.job_id = job_id
         self.arguments = arguments
         self.holder = holder
+        self._afterwards: list[Callable[[], object]] = []
+
+    def afterwards(self, clear_up: Callable[[], object]) -> None:
+        """Have this called once the job stands as done or failed, and not before: until then another run may
+        need what it clears away. It is skipped if the worker dies between the two.
+        """
+        self._afterwards.append(clear_up)
 
     def progress(self, *, done: int | None = None, total: int | None = None) -> None:
         """Say how far it is and renew the lease, inside an open door. Raises Lost if the lease is gone."""
@@ -122,11 +129,26 @@ class Run:
                 )
             except IntegrityError as error:
                 raise Lost from error
+            # A long job may lose many workers; only a piece that nobody gets done is given up.
+            Job.objects.filter(pk=self.job_id).update(attempts=0)
             return result
 
 
 def run(reference: str, job_id: str) -> str:
-    """Run a job as its asker, with the rights they hold now. Returns the state it was left in."""
+    """Run a job as its asker, with the rights they hold now. Returns the state it was left in.
+
+    Where the database is lost, or can't do it just now, the job keeps its lease until that runs out, and the
+    sweeper hands it on.
+    """
+    try:
+        return _run(reference, job_id)
+    except (OperationalError, InterfaceError) as error:
+        connection.close()
+        log.warning("database lost (%s); job %s waits for the sweeper", type(error).__name__, job_id)
+        return "database lost"
+
+
+def _run(reference: str, job_id: str) -> str:
     try:
         actor = Actor.from_reference(reference)
     except NotAllowed:
@@ -139,21 +161,28 @@ def run(reference: str, job_id: str) -> str:
     work = _register.get(claimed.name)
     if work is None:
         return _finish(actor, job_id, holder, JobState.FAILED, error="No such work.")
+    held = Run(actor, job_id, dict(claimed.arguments), holder)
     try:
-        result = work(Run(actor, job_id, dict(claimed.arguments), holder))
+        result = work(held)
     except Pause as pause:
         return _finish(actor, job_id, holder, JobState.PAUSED, result=pause.result)
     except Lost:
         return "lost"
     except Refused as refusal:
-        return _finish(actor, job_id, holder, JobState.FAILED, error=str(refusal))
+        state = _finish(actor, job_id, holder, JobState.FAILED, error=str(refusal))
     except NotAllowed:
-        return _finish(actor, job_id, holder, JobState.FAILED, error="Not allowed any more.")
+        state = _finish(actor, job_id, holder, JobState.FAILED, error="Not allowed any more.")
+    except (OperationalError, InterfaceError):
+        raise
     except Exception as error:
         # The type only: a message may quote a row.
         log.error("job %s (%s) failed: %s", job_id, claimed.name, type(error).__name__, exc_info=_debug())
-        return _finish(actor, job_id, holder, JobState.FAILED, error=f"It broke ({type(error).__name__}).")
-    return _finish(actor, job_id, holder, JobState.DONE, result=result)
+        state = _finish(actor, job_id, holder, JobState.FAILED, error=f"It broke ({type(error).__name__}).")
+    else:
+        state = _finish(actor, job_id, holder, JobState.DONE, result=result)
+    for clear_up in held._afterwards:
+        clear_up()
+    return state
 
 
 def _debug() -> bool:

@@ -6,6 +6,7 @@ from agencies import jobs
 from agencies.roles import Permission
 from referrals.exchange import inbox
 from referrals.exchange.bundle import Bundle
+from referrals.exchange.caseload import open_caseload
 from referrals.exchange.intake import Intake
 
 
@@ -14,17 +15,22 @@ def import_bundle(run: jobs.Run) -> dict[str, Any]:
     """Take a bundle of the inbox in. Arguments: `file` (its name there), `dry_run`, `confirmed`."""
     run.actor.require(Permission.DATA_IMPORT)
     name = str(run.arguments["file"])
-    try:
-        with Bundle(inbox.path_of(name)) as bundle:
-            intake = Intake(bundle, run, digest=inbox.digest_of(name))
-            if run.arguments.get("dry_run"):
-                result = intake.try_out()
-            else:
-                result = intake.take(confirmed=bool(run.arguments.get("confirmed")))
-    except (jobs.Pause, jobs.Lost):
-        raise  # the file is wanted again
-    except Exception:
-        inbox.forget(name)
-        raise
-    inbox.forget(name)
-    return result
+    with inbox.taking(name), Bundle(inbox.path_of(name)) as bundle:
+        return _take(Intake(bundle, run, digest=inbox.digest_of(name)), run)
+
+
+@jobs.job("import_sheet")
+def import_sheet(run: jobs.Run) -> dict[str, Any]:
+    """Take an agency's own spreadsheet of the inbox in. Arguments: `file`, `mapping` (the id of its
+    ColumnMapping), `dry_run`, `confirmed`."""
+    run.actor.require(Permission.DATA_IMPORT)
+    name = str(run.arguments["file"])
+    with inbox.taking(name):
+        caseload, project_id = open_caseload(run, name, str(run.arguments["mapping"]))
+        return _take(Intake(caseload, run, digest=inbox.digest_of(name), project_id=project_id), run)
+
+
+def _take(intake: Intake, run: jobs.Run) -> dict[str, Any]:
+    if run.arguments.get("dry_run"):
+        return intake.try_out()
+    return intake.take(confirmed=bool(run.arguments.get("confirmed")))
