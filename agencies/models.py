@@ -512,3 +512,39 @@ class JobChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}#{self.number}"
+
+
+class IdempotencyKey(models.Model):
+    """A write through the API that its caller marked with a key, so that repeating it writes nothing twice.
+
+    The row is written in the write's own transaction. It holds no client data: the key and what was sent
+    stand here only as tokens under the agency's key; what is kept of the answer is its status and the id
+    of the row that was made.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    key_token = models.BinaryField(max_length=32)
+    sent_token = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField(null=True)
+    created_id = models.UUIDField(null=True)
+    made_at = models.DateTimeField(db_default=Now())
+
+    privacy = Privacy(
+        direct={"key_token", "sent_token"},
+        linkable={"created_id"},
+        open={"id", "agency", "user", "status", "made_at"},
+    )
+
+    class Meta:
+        ordering = ["made_at", "pk"]
+        indexes = [models.Index(fields=["agency", "made_at"], name="idempotency_keys_by_time")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agency", "user", "key_token"], name="a_person_uses_an_idempotency_key_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,0 +1,1 @@
+"""The casework through the API: reading what the pages read, recording contacts and services."""

@@ -1,0 +1,150 @@
+"""Figures as JSON: `render.data` of an agency's own table, or of a release. Nothing is counted here."""
+
+from datetime import date
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agencies.api import Readable, Resource
+from agencies.models import User
+from agencies.roles import Permission
+from reporting import engine, releases, render
+from reporting.measures import Period
+from reporting.models import Grid, Release
+
+EARLIEST, LATEST = date(1990, 1, 1), date(2100, 1, 1)
+
+
+class PeopleSerializer(serializers.Serializer):
+    """The number of people lies between these, both included."""
+
+    low = serializers.IntegerField()
+    high = serializers.IntegerField()
+
+
+class StageSerializer(serializers.Serializer):
+    """One stage. Null is a hidden figure, or one that stands in `not_reported`; never zero."""
+
+    stage = serializers.CharField()
+    people = PeopleSerializer(allow_null=True, required=False)
+    now = serializers.IntegerField(allow_null=True, required=False)
+    entered = serializers.IntegerField(allow_null=True, required=False)
+    median_days = serializers.IntegerField(allow_null=True, required=False)
+
+
+class BySectorSerializer(serializers.Serializer):
+    """Who entered a stage, by the sector of their first contact."""
+
+    stage = serializers.CharField()
+    entered = serializers.DictField(child=serializers.IntegerField(allow_null=True))
+
+
+class DaysSerializer(serializers.Serializer):
+    """Half-open days: `end` is the first that no longer counts."""
+
+    start = serializers.DateField()
+    end = serializers.DateField()
+
+
+class CaveatSerializer(serializers.Serializer):
+    """What has to be read beside the figures."""
+
+    about = serializers.CharField()
+    text = serializers.CharField()
+
+
+class FiguresSerializer(serializers.Serializer):
+    """A table with its caveats. `digest` is null for an agency's own live figures."""
+
+    title = serializers.CharField()
+    stages = StageSerializer(many=True)
+    by_sector = BySectorSerializer(many=True)
+    not_reported = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    people = PeopleSerializer(allow_null=True)
+    period = DaysSerializer()
+    agencies_reporting = serializers.IntegerField()
+    agencies_expected = serializers.IntegerField()
+    generated_at = serializers.DateTimeField()
+    caveats = CaveatSerializer(many=True)
+    release = serializers.CharField()
+    digest = serializers.CharField(allow_null=True)
+
+
+class ReleaseSerializer(serializers.ModelSerializer):
+    """A closed period that was released: once, and as it stays."""
+
+    class Meta:
+        model = Release
+        fields = (
+            "id",
+            "label",
+            "measure",
+            "measure_version",
+            "period_start",
+            "period_end",
+            "digest",
+            "made_at",
+        )
+        read_only_fields = fields
+
+
+class ReleaseViewSet(Readable):
+    """The network's releases, latest period first."""
+
+    noun = Release
+    is_entered = False
+    needs = dict.fromkeys(("list", "retrieve"), Permission.REPORT_NETWORK)
+    serializer_class = ReleaseSerializer
+
+    def rows(self) -> models.QuerySet[Release]:
+        return Release.objects.order_by("-period_end", "-made_at", "pk")
+
+    @extend_schema(responses=FiguresSerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The protected table; that it was shown enters the ledger of everything shown."""
+        user = request.user
+        assert isinstance(user, User)
+        return Response(render.data(releases.read(self.get_object(), user=user, channel="api")))
+
+
+class PipelineViewSet(Resource):
+    """The caller's agency's own pipeline, exact and live."""
+
+    needs = {"retrieve": Permission.REPORT_OWN}
+    serializer_class = FiguresSerializer
+    asks = ("start", "end")
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "start", OpenApiTypes.DATE, description="First day, with `end`; else this month."
+            ),
+            OpenApiParameter("end", OpenApiTypes.DATE, description="First day that no longer counts."),
+        ],
+        responses=FiguresSerializer,
+    )
+    def retrieve(self, request: Request) -> Response:
+        return Response(render.data(engine.run_own("pipeline", self._period(request), self.actor)))
+
+    def _period(self, request: Request) -> Period:
+        if not request.query_params:
+            return releases.period_of(Grid.MONTH, timezone.localdate())
+        field, days = serializers.DateField(), {}
+        for name in self.asks:
+            try:
+                days[name] = field.to_internal_value(request.query_params.get(name, ""))
+            except serializers.ValidationError as error:
+                raise serializers.ValidationError({name: error.detail}) from error
+        if not EARLIEST <= days["start"] < days["end"] <= LATEST:
+            raise serializers.ValidationError({"end": [_("The end comes after the start.")]})
+        return Period(days["start"], days["end"])
+
+
+ROUTES: list[tuple[str, type[Any]]] = [("releases", ReleaseViewSet)]
