@@ -22,8 +22,9 @@ from agencies.scope import Actor, NotAllowed
 
 # A place and where it leads, by the permission that opens it; the first that is held and mounted counts.
 PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
-    (_("My day"), ((Permission.CLIENT_VIEW, "referrals:caseload"),)),
+    (_("My day"), ((Permission.CLIENT_EDIT, "referrals:caseload"),)),
     (_("Clients"), ((Permission.CLIENT_VIEW, "referrals:clients"),)),
+    (_("Referrals"), ((Permission.REFERRAL_ANSWER, "referrals:referrals"),)),
     (
         _("Numbers"),
         ((Permission.REPORT_NETWORK, "reporting:numbers"), (Permission.REPORT_OWN, "reporting:numbers")),
@@ -34,7 +35,7 @@ PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
     (_("Network"), ((Permission.NETWORK_MANAGE, "network"),)),
     (_("Jobs"), ((Permission.HUB_OPERATE, "jobs"),)),
 )
-NEW_CONTACT = "referrals:new_contact"
+NEW_CONTACT = "referrals:contact_new"
 FIND = "referrals:find"
 
 

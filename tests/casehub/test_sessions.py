@@ -103,7 +103,9 @@ def test_guessing_at_a_locked_page_ends_the_session(world):
     assert not browser.session.get("_auth_user_id")
 
 
-@pytest.mark.parametrize("onward", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "onward", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)"]
+)
 def test_the_way_back_never_leads_elsewhere(world, onward):
     browser = world.browser("A")
     browser.get(PAGE)

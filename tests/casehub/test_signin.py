@@ -60,7 +60,7 @@ def test_a_password_alone_lets_nobody_in(world, code):
 
 def test_a_used_code_is_not_taken_again_while_it_would_still_be_valid(world):
     user, first, second = world.person("A"), Browser(), Browser()
-    # The code of the next step is valid for a minute and a half: longer than any cache of used ones by default.
+    # The next step's code is valid for a minute and a half: longer than allauth remembers used ones.
     code = code_of(user, step=1)
     for browser in (first, second):
         give_password(browser, user.email)

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from agencies.models import Agency
 from casehub import running
+from casehub.pages.joining import make_first_run_code
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         with running.worker() as worker, running.beat() as beat, running.web(port) as web:
             running.wait_for(port)
             self.stdout.write(f"casehub is up: http://localhost:{port}")
-            if not Agency.objects.exists():
-                self.stdout.write("It is empty. Open the page to make the first agency and coordinator.")
+            if code := make_first_run_code():
+                self.stdout.write(f"It is empty. Open the page and give it this set-up code: {code}")
             self.stdout.write("Stop it with Ctrl+C.")
             running.stay([worker, beat, web])
