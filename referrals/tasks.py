@@ -1,4 +1,4 @@
-"""The casework's jobs, by name. What they do stands in `exchange`; how jobs live stands in `agencies.jobs`."""
+"""The casework's jobs by name. What they do stands in `exchange`; how jobs live stands in `agencies.jobs`."""
 
 from typing import Any
 

@@ -11,7 +11,8 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -108,6 +109,18 @@ class Bundle:
                     good = len(cells) == width and not any("\x00" in cell for cell in cells)
                     yield number, cells if good else None
 
+    def said(self, name: str, number: int) -> Sequence[str]:
+        """Nothing: what is wrong with a row is found in SQL."""
+        return ()
+
+    def as_sent(self, name: str, number: int, cells: list[str]) -> list[str]:
+        """The row as the bundle has it."""
+        return cells
+
+    def sent_header(self, name: str) -> list[str]:
+        """The header of `as_sent`."""
+        return self.header(name)
+
     def check(self) -> dict[str, int]:
         """Read everything once: digests, promised rows, and that no identifier column holds a value.
 
@@ -119,7 +132,7 @@ class Bundle:
         for name in self.files:
             digest = hashlib.sha256()
             with self._open(name) as stream:
-                while block := self._guard(name, lambda stream=stream: stream.read(2**20)):
+                while block := self._guard(name, partial(stream.read, 2**20)):
                     digest.update(block)
             if digest.hexdigest() != self.manifest["files"][f"{name}.csv"].get("sha256"):
                 raise Refused(_("%(file)s.csv is not the file that the manifest names.") % {"file": name})
@@ -210,7 +223,10 @@ class Bundle:
         return io.TextIOWrapper(self._open(name), encoding="utf-8-sig", newline="")
 
     def _open(self, name: str) -> IO[bytes]:
-        return self._guard(name, lambda: self._zip.open(self._members[name]))
+        def opened() -> IO[bytes]:
+            return self._zip.open(self._members[name])
+
+        return self._guard(name, opened)
 
     def _csv(self, name: str, text: io.TextIOWrapper) -> Iterator[list[str]]:
         reader = csv.reader(text)

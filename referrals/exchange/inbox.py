@@ -6,26 +6,27 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from agencies.jobs import Refused
+from agencies.jobs import Lost, Pause, Refused
 
 KEPT_DAYS = 7
 _NAME = re.compile(r"[0-9a-f]{32}\.(bundle|sheet)")
 
 
-def put(blocks: Iterable[bytes], *, kind: str) -> str:
+def put(blocks: Iterable[bytes], *, kind: str, name: str = "") -> str:
     """Write the blocks to a new file of the inbox; its name, which says nothing.
 
-    `kind` is its ending, "bundle" or "sheet". Raises Refused beyond settings.UPLOAD_LIMIT bytes.
+    `kind` is its ending, "bundle" or "sheet"; `name` its 32 hex digits, chosen if not given. Raises Refused
+    beyond settings.UPLOAD_LIMIT bytes.
     """
     folder = Path(settings.INBOX)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{secrets.token_hex(16)}.{kind}"
+    name = f"{name or secrets.token_hex(16)}.{kind}"
     size = 0
     descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -62,6 +63,20 @@ def forget(name: str) -> None:
     if _NAME.fullmatch(name):
         with contextlib.suppress(FileNotFoundError):
             (Path(settings.INBOX) / name).unlink()
+
+
+@contextlib.contextmanager
+def taking(name: str) -> Iterator[None]:
+    """While a job works on the file: it goes when the job has ended, and stays while it may go on."""
+    try:
+        yield
+    except (Pause, Lost):
+        raise
+    except Exception:
+        forget(name)
+        raise
+    else:
+        forget(name)
 
 
 def tidy() -> int:

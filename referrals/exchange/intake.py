@@ -8,7 +8,7 @@ import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
@@ -47,16 +47,26 @@ class Source(Protocol):
 
     def rows(self, name: str) -> Iterator[Row]: ...
 
+    def said(self, name: str, number: int) -> Sequence[str]:
+        """What the reader itself found wrong with a row, as "column:code"."""
+
+    def as_sent(self, name: str, number: int, cells: list[str]) -> list[str]:
+        """The row as the sender knows it, to be handed back with its reasons."""
+
+    def sent_header(self, name: str) -> list[str]:
+        """The headings of `as_sent`."""
+
     def check(self) -> dict[str, int]: ...
 
 
 class Intake:
     """One file on its way in, for the actor of `run`. `take` does all of it and returns the summary."""
 
-    def __init__(self, source: Source, run: Run, *, digest: str) -> None:
+    def __init__(self, source: Source, run: Run, *, digest: str, project_id: str | None = None) -> None:
         self.source = source
         self.run = run
         self.digest = digest
+        self.project_id = project_id
         self.agency_id = run.actor.agency_id
         self.version = str(source.manifest.get("hmis_version", "2026"))
         self._repeats: tuple[str, frozenset[int]] = ("", frozenset())
@@ -133,9 +143,9 @@ class Intake:
 
     def _open(self, *, is_dry_run: bool) -> dict[str, Any]:
         rows = self.source.check()
-        last = (
-            Import.objects.filter(kind=self.source.kind, is_dry_run=False).exclude(finished_at=None).first()
-        )
+        last = Import.objects.filter(kind="hmis_bundle", is_dry_run=False).exclude(finished_at=None).first()
+        if self.source.kind != "hmis_bundle":
+            last = None  # one spreadsheet says nothing about another
         record = Import.objects.create(
             agency_id=self.agency_id,
             job_id=self.run.job_id,
@@ -224,7 +234,7 @@ class Intake:
                     {"agency": self.agency_id, "source": source_id, "file": name},
                 )
         if counts["new"] or counts["changed"] or counts["deleted"]:
-            taking = nouns.Taking(self.agency_id, self._sector(), self.version)
+            taking = nouns.Taking(self.agency_id, self._sector(), self.version, self.project_id)
             make = nouns.NOUNS.get(name)
             if make is not None:
                 make(taking)
@@ -253,7 +263,7 @@ class Intake:
                 'AND c.source_key = j."PersonalID"'
             )
         stay = "COALESCE(j.\"EnrollmentID\", '')" if layout.stay else "''"
-        parameters = {"agency": self.agency_id, "file": name}
+        parameters: dict[str, Any] = {"agency": self.agency_id, "file": name}
         with connection.cursor() as cursor:
             cursor.execute(
                 f"UPDATE referrals_importedrow n SET row = j.row_json, digest = j.digest, deleted_at = {gone}, "  # noqa: S608
@@ -279,8 +289,9 @@ class Intake:
         rows = [(number, cells) for number, cells in piece if cells is not None and number in reasons]
         if not rows:
             return
+        writer.writerow(["row", "why", *self.source.sent_header(name)])
         for number, cells in rows:
-            writer.writerow([number, reasons[number], *cells])
+            writer.writerow([number, reasons[number], *self.source.as_sent(name, number, cells)])
         refused = RefusedRows(
             id=uuid.uuid4(),
             agency_id=self.agency_id,
@@ -295,7 +306,7 @@ class Intake:
         refused.save(force_insert=True)
 
     def _close(self, summary: dict[str, Any], *, is_dry_run: bool) -> dict[str, Any]:
-        taking = nouns.Taking(self.agency_id, self._sector(), self.version)
+        taking = nouns.Taking(self.agency_id, self._sector(), self.version, self.project_id)
         nouns.drop_deleted_enrollments(taking)
         record = Import.objects.get(pk=summary["import"])
         record.counts = {"files": summary["files"], "problems": summary["problems"]}
@@ -314,8 +325,11 @@ class Intake:
         by_plain = {plain(column): column for column in layout.names()}
         header = [by_plain.get(plain(cell), "") for cell in self.source.header(name)]
         again = self._repeated(name, header, layout.key)
+        said = self.source.said
         copy_rows(
-            layout, header, ((number, number in again, cells) for number, cells in piece if cells is not None)
+            layout,
+            header,
+            ((at, at in again, said(name, at), cells) for at, cells in piece if cells is not None),
         )
         judge(layout, header, agency_id=self.agency_id)
 

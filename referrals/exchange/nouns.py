@@ -24,11 +24,12 @@ _MISSING = "('not_asked', 'declined', 'unknown')"
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """Whose rows these are, and the year of HMIS CSV they came in."""
+    """Whose rows these are, the year of HMIS CSV they came in, and the project of those that name none."""
 
     agency_id: int
     sector: str
     version: str
+    project_id: str | None = None
 
 
 def _quoted(values: Iterable[str]) -> str:
@@ -66,16 +67,22 @@ def put(
     key: str,
     gentle: Iterable[str] = (),
     special: Mapping[str, str] | None = None,
+    only_new: Iterable[str] = (),
 ) -> None:
     """Update the agency's rows of `model` that came under this source key, insert those that are not there.
 
     `select` is everything after FROM; `columns` maps columns to SQL over it. For `gentle` columns a missing
     answer in the file never takes the place of a given one. `special` replaces an update's assignment.
+    Columns that are `only_new` are written at the first time and never again.
     A row that belongs to a record closed to the actor is neither seen nor written.
     """
     table = model._meta.db_table
     given = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
-    parameters: dict[str, Any] = {"agency": taking.agency_id, "sector": taking.sector}
+    parameters: dict[str, Any] = {
+        "agency": taking.agency_id,
+        "sector": taking.sector,
+        "project": taking.project_id,
+    }
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.wanted")
     _run(
@@ -84,7 +91,7 @@ def put(
         "ORDER BY source_key, from_row",
         parameters,
     )
-    assignments = {name: f"w.{name}" for name in columns}
+    assignments = {name: f"w.{name}" for name in columns if name not in set(only_new)}
     for name in gentle:
         missing = "{0} <@ ARRAY['not_asked', 'declined', 'unknown']::varchar[]" if name == "races" else (
             "{0} IN " + _MISSING
@@ -631,6 +638,148 @@ def referral(taking: Taking) -> None:
     drop(Referral, taking, key='j."ReferralID"')
 
 
+# --- an agency's own spreadsheet ---------------------------------------------------------------------------
+
+
+def caseload(taking: Taking) -> None:
+    own = {"agency": taking.agency_id}
+    # A client whose code somebody typed in before is this client, not another.
+    _run(
+        f'UPDATE referrals_client n SET source_key = j."PersonalID" FROM judged j WHERE {LIVING} '
+        "AND n.agency_id = %(agency)s AND n.source_key = '' AND n.code_token = decode(j.\"PersonalID\", 'hex')",
+        own,
+    )
+    put(
+        Client,
+        f'judged j LEFT JOIN agencies_county county ON county.fips = j."County" WHERE {LIVING}',
+        {
+            "id": 'j."ClientRow"',
+            "code_sealed": 'j."CodeBox"',
+            "code_token": "decode(j.\"PersonalID\", 'hex')",
+            "age_band": "COALESCE(j.\"AgeBand\", 'not_asked')",
+            "gender": "COALESCE(j.\"Gender\", 'not_asked')",
+            "language": "COALESCE(j.\"Language\", 'not_asked')",
+            "county_id": "county.fips",
+            "trafficking_type": "COALESCE(j.\"TraffickingType\", 'not_asked')",
+        },
+        taking,
+        key='j."PersonalID"',
+        gentle=("age_band", "gender", "language", "trafficking_type"),
+        special={"county_id": "COALESCE(w.county_id, n.county_id)"},
+        only_new=("id", "code_sealed", "code_token"),
+    )
+    client = (
+        "judged j JOIN referrals_client c ON c.agency_id = %(agency)s AND c.source_key <> '' "
+        f'AND c.source_key = j."PersonalID" LEFT JOIN referrals_enrollment e ON e.agency_id = %(agency)s '
+        f"AND e.source_key <> '' AND e.source_key = j.\"RowKey\" WHERE {LIVING}"
+    )
+    put(
+        Enrollment,
+        f'{client} AND j."EntryOn" IS NOT NULL',
+        {
+            "client_id": "c.id",
+            "project_id": "%(project)s::uuid",
+            "entry_on": 'j."EntryOn"',
+            "exit_on": 'CASE WHEN j."ExitOn" >= j."EntryOn" THEN j."ExitOn" END',
+            "age_band_at_entry": "COALESCE(j.\"AgeBand\", 'not_asked')",
+            "referral_source": "COALESCE(j.\"ReferralSource\", 'not_asked')",
+        },
+        taking,
+        key='j."RowKey"',
+        gentle=("age_band_at_entry", "referral_source"),
+    )
+    _decide(
+        'SELECT c.id AS client_id, j."TraffickingStatus" AS status, '
+        "COALESCE(j.\"StatusDecidedBy\", 'ngo') AS by, "
+        'COALESCE(j."EntryOn", j."LastContactOn") AS day, '
+        "COALESCE(j.\"TraffickingType\", 'not_asked') AS type "
+        f"FROM {client} AND j.\"TraffickingStatus\" IN ('actual', 'possible', 'not_trafficked')",
+        own,
+    )
+    seen = 'COALESCE(j."EntryOn", j."LastContactOn", j."ScreenedOn", j."ReferredOn")'
+    put(
+        Touchpoint,
+        f"{client} AND j.\"TraffickingStatus\" IN ('actual', 'possible') AND {seen} IS NOT NULL",
+        {
+            "client_id": "c.id",
+            "enrollment_id": "e.id",
+            "occurred_at": at_noon(seen),
+            "sector": "%(sector)s::varchar",
+            "kind": "'contact'",
+            "trafficking_status": 'j."TraffickingStatus"',
+            "status_decided_by": "COALESCE(j.\"StatusDecidedBy\", 'ngo')",
+            "trafficking_type": "COALESCE(j.\"TraffickingType\", 'not_asked')",
+        },
+        taking,
+        key="j.\"RowKey\" || ':i'",
+    )
+    put(
+        Touchpoint,
+        f'{client} AND j."LastContactOn" IS NOT NULL',
+        {
+            "client_id": "c.id",
+            "enrollment_id": "e.id",
+            "occurred_at": at_noon('j."LastContactOn"'),
+            "sector": "%(sector)s::varchar",
+            "kind": "'contact'",
+        },
+        taking,
+        key="j.\"RowKey\" || ':c'",
+    )
+    given = client.replace(" WHERE ", " CROSS JOIN LATERAL unnest(string_to_array(j.\"Services\", ';')) "
+                           "WITH ORDINALITY AS given (type, at) WHERE ", 1)  # fmt: skip
+    put(
+        Service,
+        f'{given} AND COALESCE(j."EntryOn", j."LastContactOn") IS NOT NULL',
+        {
+            "client_id": "c.id",
+            "enrollment_id": "e.id",
+            "project_id": "e.project_id",
+            "provided_on": 'COALESCE(j."EntryOn", j."LastContactOn")',
+            "type": "given.type",
+        },
+        taking,
+        key="j.\"RowKey\" || ':s' || given.at",
+    )
+    put(
+        Screening,
+        f'{client} AND j."ScreenedOn" IS NOT NULL',
+        {
+            "client_id": "c.id",
+            "enrollment_id": "e.id",
+            "screened_at": at_noon('j."ScreenedOn"'),
+            "tool": "'agency_own'",
+            "result": "COALESCE(j.\"ScreeningResult\", 'stopped')",
+        },
+        taking,
+        key="j.\"RowKey\" || ':n'",
+    )
+    put(
+        Referral,
+        f'{client} AND j."ReferredOn" IS NOT NULL',
+        {
+            "client_id": "c.id",
+            "enrollment_id": "e.id",
+            "needed": "'other'",
+            "sent_at": at_noon('j."ReferredOn"'),
+        },
+        taking,
+        key="j.\"RowKey\" || ':r'",
+    )
+    put(
+        FollowUp,
+        f'{client} AND j."FollowedUpOn" IS NOT NULL AND j."FollowedUpOn" >= e.exit_on',
+        {
+            "client_id": "c.id",
+            "enrollment_id": "e.id",
+            "followed_up_at": at_noon('j."FollowedUpOn"'),
+            "outcome": "'reached'",
+        },
+        taking,
+        key="j.\"RowKey\" || ':f'",
+    )
+
+
 NOUNS: Mapping[str, Callable[[Taking], None]] = {
     "Project": project,
     "Client": client,
@@ -648,6 +797,7 @@ NOUNS: Mapping[str, Callable[[Taking], None]] = {
     "Touchpoint": touchpoint,
     "Screening": screening,
     "Referral": referral,
+    "Caseload": caseload,
 }
 """By file: what its rows become. Rows of every file, these too, are also kept as they came."""
 

@@ -139,7 +139,9 @@ def _age_band(name: str) -> Column:
 
 
 def _age(name: str) -> Column:
-    return Column(name, "int", _matches(r"\d{1,2}|1[0-2]\d", "{raw}::int"), "number_unreadable", is_expected=False)
+    return Column(
+        name, "int", _matches(r"\d{1,2}|1[0-2]\d", "{raw}::int"), "number_unreadable", is_expected=False
+    )
 
 
 def _column(file: str, column: FileColumn) -> Column:
@@ -237,6 +239,8 @@ _RULES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 @cache
 def layout_of(file: str, version: str) -> Layout:
     """What the hub expects of a bundle's file in that year of HMIS CSV."""
+    if file == CASELOAD.file:
+        return CASELOAD
     facts = FILES[file]
     dropped = (Handling.DROP,)
     columns = [
@@ -263,11 +267,65 @@ def layout_of(file: str, version: str) -> Layout:
     )
 
 
+_TOKEN = _matches("[0-9a-f]{64}")
+
+
+def _chosen(name: str, codelist: type[picklists.Picklist]) -> Column:
+    return Column(name, "text", one_of(_values(codelist)), "code_unknown")
+
+
+def _on(name: str) -> Column:
+    return Column(name, "date", _date, "date_unreadable")
+
+
+CASELOAD = Layout(
+    file="Caseload",
+    key="RowKey",
+    columns=(
+        # Written by our own reader of spreadsheets; neither the code's token nor its box is kept with the row.
+        Column("RowKey", "text", _matches("[0-9a-f]{40}:[0-9]{0,8}"), "code_missing"),
+        Column("PersonalID", "text", _TOKEN, "code_missing", is_kept=False),
+        Column("ClientRow", "uuid", _matches("[0-9a-f-]{36}", "{raw}::uuid"), "code_missing", is_kept=False),
+        Column(
+            "CodeBox", "bytea", _matches("[0-9a-f]+", "decode({raw}, 'hex')"), "code_missing", is_kept=False
+        ),
+        _age_band("AgeBand"),
+        _chosen("Gender", picklists.Gender),
+        Column("County", "text", _matches(r"\d{5}"), "code_unknown"),
+        _chosen("Language", picklists.Language),
+        _chosen("TraffickingStatus", picklists.TraffickingStatus),
+        _chosen("StatusDecidedBy", picklists.StatusDecidedBy),
+        _chosen("TraffickingType", picklists.TraffickingType),
+        _chosen("ReferralSource", picklists.ReferralSource),
+        _on("EntryOn"),
+        _on("ExitOn"),
+        Column("Services", "text", some_of(_values(picklists.ServiceType)), "code_unknown"),
+        _on("LastContactOn"),
+        _on("ScreenedOn"),
+        _chosen("ScreeningResult", picklists.ScreeningResult),
+        _on("ReferredOn"),
+        _on("FollowedUpOn"),
+    ),
+    must=("PersonalID", "ClientRow", "CodeBox"),
+    person="self",
+    rules=(
+        ("ExitOn", "exit_before_entry", 't."ExitOn" < t."EntryOn"'),
+        ("EntryOn", "date_in_future", _FUTURE.format("EntryOn")),
+        ("ExitOn", "date_in_future", _FUTURE.format("ExitOn")),
+        ("EntryOn", "entry_missing", 't."EntryOn" IS NULL'),
+    ),
+)
+"""An agency's own spreadsheet, once it is read: a row is a client and, with an entry date, an enrollment."""
+
+
 # --- a piece ----------------------------------------------------------------------------------------------
 
 
-def copy_rows(layout: Layout, header: Sequence[str], rows: Iterable[tuple[int, bool, list[str]]]) -> int:
-    """COPY a piece into the temporary table `staged`: (row, whether its key stood before, cells by header).
+def copy_rows(
+    layout: Layout, header: Sequence[str], rows: Iterable[tuple[int, bool, Sequence[str], list[str]]]
+) -> int:
+    """COPY a piece into the temporary table `staged`: (row, whether its key stood before, what its reader
+    says of it as "column:code", cells by header); how many.
 
     `header` holds the layout's names, "" where a column has none of them. Cells are stripped; blank is NULL.
     """
@@ -276,15 +334,17 @@ def copy_rows(layout: Layout, header: Sequence[str], rows: Iterable[tuple[int, b
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     count = 0
-    for number, again, cells in rows:
-        writer.writerow([number, int(again), *("" if at is None else cells[at].strip() for at in wanted)])
+    for number, again, said, cells in rows:
+        given = ("" if at is None else cells[at].strip() for at in wanted)
+        writer.writerow([number, int(again), ";".join(said), *given])
         count += 1
     buffer.seek(0)
     columns = ", ".join(f"c{at} text" for at in range(len(wanted)))
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.staged, pg_temp.judged, pg_temp.wanted")
-        cursor.execute(f"CREATE TEMP TABLE staged (row int, again int, {columns}) ON COMMIT DROP")
-        cursor.cursor.copy_expert("COPY pg_temp.staged FROM STDIN (FORMAT csv)", buffer)
+        cursor.execute(f"CREATE TEMP TABLE staged (row int, again int, said text, {columns}) ON COMMIT DROP")
+        with connection.wrap_database_errors:  # past Django's cursor, so not done for us
+            cursor.cursor.copy_expert("COPY pg_temp.staged FROM STDIN (FORMAT csv)", buffer)
     return count
 
 
@@ -389,8 +449,8 @@ def judge(layout: Layout, header: Sequence[str], *, agency_id: int) -> None:
                            {client}, {stay}, {", ".join(points)}
                     FROM (
                         SELECT row, again, {", ".join(outer)},
-                               array_remove(ARRAY[{", ".join(problems)}]::text[], NULL) AS problems
-                        FROM (SELECT row, again, {", ".join(inner)} FROM staged OFFSET 0) raw OFFSET 0
+                               COALESCE(string_to_array(said, ';'), ARRAY[]::text[]) || array_remove(ARRAY[{", ".join(problems)}]::text[], NULL) AS problems
+                        FROM (SELECT row, again, said, {", ".join(inner)} FROM staged OFFSET 0) raw OFFSET 0
                     ) t
                     {" ".join(joins)}
                 ) cells

@@ -53,7 +53,9 @@ def test_a_place_of_a_victim_service_provider_is_refused(tmp_path: Path) -> None
         check(bundle_file(tmp_path / "b.zip", vsp=True, extra_columns={"ProjectCoC": [columns[0]]}, **rows))
 
 
-def test_the_guard_against_identifiers_is_what_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_guard_against_identifiers_is_what_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sabotage: without its list of identifiers the same file passes."""
     path = with_column(tmp_path / "b.zip", "Client", "FirstName", SECRET)
     with pytest.raises(Refused):
@@ -79,7 +81,9 @@ def test_a_raw_export_is_sent_to_the_tool_first(tmp_path: Path) -> None:
         {"manifest_changes": {"files": {"Client.csv": {"rows_out": "3"}}}},
     ],
 )
-def test_a_bundle_that_is_not_what_its_manifest_says_is_refused(tmp_path: Path, sabotage: dict[str, Any]) -> None:
+def test_a_bundle_that_is_not_what_its_manifest_says_is_refused(
+    tmp_path: Path, sabotage: dict[str, Any]
+) -> None:
     assert check(bundle_file(tmp_path / "good.zip", Client=[person("ana")])) == {"Client": 1}
     with pytest.raises(Refused):
         check(bundle_file(tmp_path / "bad.zip", Client=[person("ana")], **sabotage))

@@ -49,11 +49,7 @@ def everything(agency: Agency) -> dict[str, list[Any]]:
     with acting_as(Actor.hub(agency)):
         found = {}
         for model in NOUNS:
-            names = [
-                field.attname
-                for field in model._meta.concrete_fields
-                if field.attname not in PASSING
-            ]
+            names = [field.attname for field in model._meta.concrete_fields if field.attname not in PASSING]
             rows = [
                 {name: bytes(v) if isinstance(v := getattr(one, name), memoryview) else v for name in names}
                 for one in model.objects.all()
@@ -93,7 +89,11 @@ def test_each_file_becomes_its_stage(lasting_world: World, tmp_path: Path) -> No
         # screened
         assert Screening.objects.get(client=ana).tool == "hmis_assessment"
         screening = Screening.objects.get(client=caro)
-        assert (screening.result, screening.sex_asked, screening.labor_asked) == ("some_indicators", True, False)
+        assert (screening.result, screening.sex_asked, screening.labor_asked) == (
+            "some_indicators",
+            True,
+            False,
+        )
         # referred and answered
         event = Referral.objects.get(source_key=key("e1"))
         assert (event.needed, event.reported_outcome, event.reported_outcome_at.date().isoformat()) == (
@@ -119,7 +119,11 @@ def test_each_file_becomes_its_stage(lasting_world: World, tmp_path: Path) -> No
         assert Touchpoint.objects.get(source_key=key("t2")).client is None
         assert Touchpoint.objects.get(source_key=key("t1")).age_band == "18_24"
         kept = ImportedRow.objects.get(file="Services", source_key=key("v2"))
-        assert (kept.row["FAAmount"], kept.row["DateProvided"], kept.row["RecordType"]) == (125.5, "2026-01-12", 152)
+        assert (kept.row["FAAmount"], kept.row["DateProvided"], kept.row["RecordType"]) == (
+            125.5,
+            "2026-01-12",
+            152,
+        )
         assert kept.client_id == ana.pk
         record = Import.objects.get()
         assert record.finished_at and record.counts["files"]["Client"]["new"] == 3
@@ -179,7 +183,9 @@ def test_the_same_bundle_again_changes_nothing(lasting_world: World, tmp_path: P
     with acting_as(Actor.hub(agency)):
         stamps = sorted(Client.objects.values_list("changed_at", flat=True))
     report = take(agency, path)
-    assert all(c["new"] == c["changed"] == 0 and c["unchanged"] == c["read"] for c in report["files"].values())
+    assert all(
+        c["new"] == c["changed"] == 0 and c["unchanged"] == c["read"] for c in report["files"].values()
+    )
     assert everything(agency) == before
     with acting_as(Actor.hub(agency)):
         assert sorted(Client.objects.values_list("changed_at", flat=True)) == stamps
@@ -235,7 +241,9 @@ def test_deleted_rows_go_unless_something_points_at_them(lasting_world: World, t
 
 def problems(agency: Agency) -> set[tuple[str, int, str, str, bool]]:
     with acting_as(Actor.hub(agency)):
-        return set(ImportProblem.objects.exclude(row=0).values_list("file", "row", "column", "code", "is_taken"))
+        return set(
+            ImportProblem.objects.exclude(row=0).values_list("file", "row", "column", "code", "is_taken")
+        )
 
 
 def test_each_defect_is_reported_by_row_and_the_rest_is_taken(lasting_world: World, tmp_path: Path) -> None:
@@ -308,7 +316,9 @@ def test_free_text_of_a_hand_made_bundle_is_not_kept(lasting_world: World, tmp_p
 # --- who it belongs to -------------------------------------------------------------------------------------
 
 
-def test_an_import_never_touches_a_neighbour_even_with_equal_ids(lasting_world: World, tmp_path: Path) -> None:
+def test_an_import_never_touches_a_neighbour_even_with_equal_ids(
+    lasting_world: World, tmp_path: Path
+) -> None:
     a, b = lasting_world.agency("A"), lasting_world.agency("B")
     take(b, small_network(tmp_path / "b.zip"))
     before = everything(b)
@@ -353,7 +363,10 @@ def queued(actor: Actor, path: Path, **arguments: Any) -> Job:
     name = inbox.put([path.read_bytes()], kind="bundle")
     with acting_as(actor):
         return Job.objects.create(
-            agency_id=actor.agency_id, user_id=actor.user_id, name="import_bundle", arguments={"file": name, **arguments}
+            agency_id=actor.agency_id,
+            user_id=actor.user_id,
+            name="import_bundle",
+            arguments={"file": name, **arguments},
         )
 
 
