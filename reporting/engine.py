@@ -17,6 +17,8 @@ from django.utils.translation import override
 
 from agencies.scope import Actor
 from agencies.scope.counting import counting
+from reporting.grants.count import Award, FormCount, count_form
+from reporting.grants.form import GrantForm
 from reporting.measures import Counted, Measure, Period, measures
 from reporting.sdc import (
     Coord,
@@ -122,6 +124,20 @@ def run_own(name: str, period: Period, actor: Actor, *, as_of: datetime | None =
     with counting(actor, network=False) as cursor:
         raw = _raw(found, cursor, period, as_of, [actor.agency_id], 1, "live")
     return own_table(raw, str(actor.agency_id))
+
+
+def run_form(form: GrantForm, period: Period, actor: Actor, *, award: Award | None = None) -> FormCount:
+    """A grant form counted over the actor's own agency, in all or for one award. Raises NotAllowed."""
+    with counting(actor, network=False) as cursor:
+        return count_form(
+            form,
+            cursor,
+            actor.agency_id,
+            period,
+            today=timezone.localdate(),
+            zone=settings.TIME_ZONE,
+            award=award,
+        )
 
 
 def _raw(

@@ -1,7 +1,8 @@
-"""What was said about many people, and to whom: releases and their showings. Both are append-only.
+"""What was said about many people, and to whom: releases with their showings, and agencies' grant reports.
 
-They belong to the hub, not to an agency, and hold protected figures only: no row of theirs is about a
-client, so they stand in front of the walls. What may be said is decided in sdc/.
+Releases are append-only and belong to the hub: they hold protected figures only, so they stand in front of
+the walls. A grant report is its agency's own, exact, and stands behind its wall. No row here is about one
+client. What may be said is decided in sdc/.
 """
 
 import uuid
@@ -11,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from agencies.privacy import Privacy
+from agencies.scope import Scoped
 
 
 class Grid(models.TextChoices):
@@ -95,3 +97,71 @@ class Showing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release_id} {self.channel}"
+
+
+class GrantReport(Scoped):
+    """One version of an agency's report to a funder: form, period, and for one award or all of the agency.
+
+    A draft holds what people entered; its other numbers are counted live. Freezing writes the numbers down,
+    and from then on the database lets nothing of the row change. A correction is the next version.
+    `entered` and `numbers` map item codes to numbers, or to a choice's letters.
+    """
+
+    form = models.CharField(max_length=40)
+    form_version = models.CharField(max_length=40)
+    award = models.ForeignKey(
+        "agencies.Award", models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    period_start = models.DateField()
+    period_end = models.DateField()
+    version = models.PositiveSmallIntegerField(default=1)
+    entered = models.JSONField(default=dict)
+    numbers = models.JSONField(default=dict)
+    frozen_at = models.DateTimeField(null=True, blank=True)
+    # Without a constraint: whoever leaves, what they froze stays as it is.
+    frozen_by = models.ForeignKey(
+        "agencies.User", models.DO_NOTHING, null=True, blank=True, related_name="+", db_constraint=False
+    )
+
+    # About nobody: totals of an agency, and when they were made.
+    privacy = Privacy(
+        open={
+            "id",
+            "agency",
+            "recorded_at",
+            "changed_at",
+            "form",
+            "form_version",
+            "award",
+            "period_start",
+            "period_end",
+            "version",
+            "entered",
+            "numbers",
+            "frozen_at",
+            "frozen_by",
+        }
+    )
+
+    class Meta:
+        ordering = ["-period_start", "form", "-version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agency", "form", "award", "period_start", "period_end", "version"],
+                name="a_version_of_a_grant_report_stands_once",
+                nulls_distinct=False,
+            ),
+            models.UniqueConstraint(
+                fields=["agency", "form", "award", "period_start", "period_end"],
+                condition=models.Q(frozen_at=None),
+                name="a_grant_report_has_one_draft",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=models.Q(period_end__gt=models.F("period_start")),
+                name="a_grant_reports_period_ends_after_it_starts",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.form} {self.period_start} v{self.version}"

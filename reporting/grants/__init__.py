@@ -1,4 +1,5 @@
-"""The register of grant forms: one file of this folder is one form. How a form is counted is not here."""
+"""The register of grant forms: one file of this folder is one form, but for `form`, what a form is, and
+`count`, how one is counted."""
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -21,6 +22,6 @@ def register(forms: Iterable[GrantForm]) -> Mapping[str, GrantForm]:
 FORMS = register(
     import_module(f"{__name__}.{module.name}").FORM
     for module in iter_modules(__path__)
-    if module.name != "form"
+    if module.name not in ("form", "count")
 )
 """Every grant form by its slug."""

@@ -48,9 +48,10 @@ class Counted(StrEnum):
 class Universe(StrEnum):
     """Whom a number of people is taken from, all within the award's projects and the period.
 
-    SERVED: clients with at least one service in the period. NEW: those of them whom the program serves for
-    the first time, and in the award's first reporting period all of them (K1, K2). SERVED_AND_ANONYMOUS:
-    SERVED, and each anonymous contact as one more; the only universe that anonymous contacts enter (K7).
+    SERVED: clients with at least one service in the period. NEW: those of them whom the program had not
+    served earlier in the federal fiscal year, and in the award's first reporting period all of them (K1,
+    K2). SERVED_AND_ANONYMOUS: SERVED, and each anonymous contact as one more; the only universe that
+    anonymous contacts enter (K7).
     """
 
     SERVED = "served"
@@ -117,7 +118,8 @@ class Count:
 class Item:
     """One line of the form. `rule` says in plain words how it is counted; `rules` are keys of COUNTING_RULES.
 
-    `same_words_as` is the code of another item of the form that asks nearly the same.
+    `same_words_as` is the code of another item of the form that asks nearly the same. `choices` is what a
+    person chooses from where an entered item is no number.
     """
 
     code: str
@@ -126,6 +128,7 @@ class Item:
     count: Count
     rules: tuple[str, ...] = ()
     same_words_as: str | None = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

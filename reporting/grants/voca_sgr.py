@@ -197,7 +197,8 @@ SECTIONS = (
                 code="Q3",
                 label=_("Number of new individuals served for the first time during the reporting period"),
                 rule=_(
-                    "Those of Q1 whom the program serves for the first time; all of them in its first period."
+                    "Those of Q1 who were not served earlier in the federal fiscal year; in the award's "
+                    "first period all of them."
                 ),
                 rules=("K1", "K2", "K7"),
                 count=Count.people("new"),
@@ -302,10 +303,13 @@ SECTIONS = (
         code="Q7",
         title=_("Service categories that the award funds"),
         items=(
-            _by_hand(
-                "Q7",
-                _("The service categories, A to E, provided with the award and its match"),
-                _("A fact of the award, not of the records: choose the categories."),
+            Item(
+                code="Q7",
+                label=_("The service categories, A to E, provided with the award and its match"),
+                rule=_("A fact of the award, not of the records: choose the categories."),
+                rules=("K4",),
+                count=Count.entered(),
+                choices=("A", "B", "C", "D", "E"),
             ),
         ),
     ),
