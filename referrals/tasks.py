@@ -15,7 +15,8 @@ def import_bundle(run: jobs.Run) -> dict[str, Any]:
     """Take a bundle of the inbox in. Arguments: `file` (its name there), `dry_run`, `confirmed`."""
     run.actor.require(Permission.DATA_IMPORT)
     name = str(run.arguments["file"])
-    with inbox.taking(name), Bundle(inbox.path_of(name)) as bundle:
+    run.afterwards(lambda: inbox.forget(name))
+    with Bundle(inbox.path_of(name)) as bundle:
         return _take(Intake(bundle, run, digest=inbox.digest_of(name)), run)
 
 
@@ -25,9 +26,9 @@ def import_sheet(run: jobs.Run) -> dict[str, Any]:
     ColumnMapping), `dry_run`, `confirmed`."""
     run.actor.require(Permission.DATA_IMPORT)
     name = str(run.arguments["file"])
-    with inbox.taking(name):
-        caseload, project_id = open_caseload(run, name, str(run.arguments["mapping"]))
-        return _take(Intake(caseload, run, digest=inbox.digest_of(name), project_id=project_id), run)
+    run.afterwards(lambda: inbox.forget(name))
+    caseload, project_id = open_caseload(run, name, str(run.arguments["mapping"]))
+    return _take(Intake(caseload, run, digest=inbox.digest_of(name), project_id=project_id), run)
 
 
 def _take(intake: Intake, run: jobs.Run) -> dict[str, Any]:

@@ -6,13 +6,13 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from agencies.jobs import Lost, Pause, Refused
+from agencies.jobs import Refused
 
 KEPT_DAYS = 7
 _NAME = re.compile(r"[0-9a-f]{32}\.(bundle|sheet)")
@@ -63,20 +63,6 @@ def forget(name: str) -> None:
     if _NAME.fullmatch(name):
         with contextlib.suppress(FileNotFoundError):
             (Path(settings.INBOX) / name).unlink()
-
-
-@contextlib.contextmanager
-def taking(name: str) -> Iterator[None]:
-    """While a job works on the file: it goes when the job has ended, and stays while it may go on."""
-    try:
-        yield
-    except (Pause, Lost):
-        raise
-    except Exception:
-        forget(name)
-        raise
-    else:
-        forget(name)
 
 
 def tidy() -> int:
