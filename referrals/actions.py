@@ -2,6 +2,8 @@
 
 Views and the API call these inside an open door and never save a row themselves. What the database holds
 (owner, keys, one winner) is not checked again here. Writes enter the ledger by themselves.
+
+`id` is for doors that may be asked the same thing twice: the second time the database refuses it.
 """
 
 import json
@@ -12,8 +14,10 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from guardian.shortcuts import assign_perm
@@ -24,6 +28,7 @@ from agencies.roles import Permission
 from agencies.scope import current_actor
 from referrals.models import (
     Client,
+    ClientOpenedTo,
     Draft,
     Enrollment,
     FollowUp,
@@ -51,29 +56,35 @@ IDENTITY_SHAPES = {
 }
 
 
-def refuse_identity(text: str) -> str:
-    """The text, or ValidationError if something in it looks like a number or address of a person (R06)."""
+def refuse_identity(text: str, *, field: str = "") -> str:
+    """The text, or ValidationError if something in it looks like a number or address of a person (R06).
+
+    With `field` the error says which one it was.
+    """
     if any(shape.search(text) for shape in IDENTITY_SHAPES.values()):
-        raise ValidationError(
+        error = ValidationError(
             _(
                 "This looks like a phone number, e-mail, ID number or street address. "
                 "Leave it out: it does not belong on the hub. Nothing was saved; your text is still here."
             ),
             code="identity",
         )
+        raise ValidationError({field: error}) if field else error
     return text
 
 
-def open_client(*, code: str = "", facts: Mapping[str, Any] | None = None) -> Client:
+def open_client(*, id: UUID | None = None, code: str = "", facts: Mapping[str, Any] | None = None) -> Client:
     """Make a client record. Nothing is required; the code is the agency's own, never a name.
 
     Raises ValidationError for a code already used in the agency or that looks like an identity.
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
-    client = Client(id=uuid.uuid4(), agency_id=actor.agency_id, worker_id=actor.user_id, **(facts or {}))
+    client = Client(
+        id=id or uuid.uuid4(), agency_id=actor.agency_id, worker_id=actor.user_id, **(facts or {})
+    )
     _set_code(client, code)
-    client.save(force_insert=True)
+    _save_with_code(client, force_insert=True)
     return client
 
 
@@ -84,20 +95,35 @@ def change_client(*, client: Client, code: str | None = None, facts: Mapping[str
         setattr(client, name, value)
     if code is not None:
         _set_code(client, code)
-    client.save()
+    _save_with_code(client)
     return client
 
 
+def _code_is_taken() -> ValidationError:
+    return ValidationError(
+        {"code": _("Another client of your agency has this code. Choose another, or open that client.")}
+    )
+
+
+def _save_with_code(client: Client, **options: Any) -> None:
+    """Save. The code may belong to a record closed to this worker, which only the constraint sees."""
+    try:
+        with transaction.atomic():
+            client.save(**options)
+    except IntegrityError as error:
+        if "an_agency_uses_a_code_once" not in str(error):
+            raise
+        raise _code_is_taken() from error
+
+
 def _set_code(client: Client, code: str) -> None:
-    code = refuse_identity(code.strip())
+    code = refuse_identity(code.strip(), field="code")
     if not code:
         client.code_sealed, client.code_token = b"", None
         return
     token = vault.token(code, agency=client.agency_id, place="client.code")
     if Client.objects.filter(code_token=token).exclude(pk=client.pk).exists():
-        raise ValidationError(
-            {"code": _("Another client of your agency has this code. Choose another, or open that client.")}
-        )
+        raise _code_is_taken()
     client.code_sealed = vault.seal(code, agency=client.agency_id, place="client.code", row=client.pk)
     client.code_token = token
 
@@ -111,13 +137,23 @@ def restrict_client(*, client: Client, openers: list[User]) -> None:
         allowed[actor.user_id] = User.objects.get(pk=actor.user_id)
     for user in allowed.values():
         assign_perm("referrals.view_client", user, client)
+    ClientOpenedTo.objects.filter(content_object=client).exclude(user_id__in=allowed).delete()
     Restriction.objects.get_or_create(agency_id=actor.agency_id, client=client)
     ledger.record("client.restricted", client)
+
+
+def open_to_colleagues(*, client: Client) -> None:
+    """End a restriction: every colleague with the right may open the record again."""
+    current_actor().require(Permission.CLIENT_RESTRICT)
+    Restriction.objects.filter(client=client).delete()
+    ClientOpenedTo.objects.filter(content_object=client).delete()
+    ledger.record("client.opened", client)
 
 
 def record_touchpoint(
     *,
     sector: str,
+    id: UUID | None = None,
     occurred_at: datetime | None = None,
     client: Client | None = None,
     note: str = "",
@@ -132,7 +168,7 @@ def record_touchpoint(
             {"occurred_at": _("This time is in the future. A contact has happened already.")}
         )
     touchpoint = Touchpoint(
-        id=uuid.uuid4(),
+        id=id or uuid.uuid4(),
         agency_id=actor.agency_id,
         client=client,
         worker_id=actor.user_id,
@@ -148,7 +184,7 @@ def record_touchpoint(
 
 
 def _sealed_note(row: Touchpoint | Service, note: str) -> bytes:
-    note = refuse_identity(note.strip())
+    note = refuse_identity(note.strip(), field="note")
     if not note:
         return b""
     place = f"{row._meta.model_name}.note"
@@ -201,6 +237,7 @@ def record_service(
     client: Client,
     type: str,
     provided_on: date,
+    id: UUID | None = None,
     quantity: Decimal | int = 1,
     unit: str = "",
     enrollment: Enrollment | None = None,
@@ -223,7 +260,7 @@ def record_service(
         running = list(Enrollment.objects.filter(client=client, exit_on=None)[:2])
         enrollment = running[0] if len(running) == 1 else None
     service = Service(
-        id=uuid.uuid4(),
+        id=id or uuid.uuid4(),
         agency_id=actor.agency_id,
         client=client,
         enrollment=enrollment,
@@ -240,11 +277,14 @@ def record_service(
     return service
 
 
-def record_screening(*, client: Client, tool: str, result: str, facts: Mapping[str, Any]) -> Screening:
+def record_screening(
+    *, client: Client, tool: str, result: str, facts: Mapping[str, Any], id: UUID | None = None
+) -> Screening:
     """Record a screening. Its result opens options and closes none: no action reads it (S2)."""
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
     return Screening.objects.create(
+        id=id or uuid.uuid4(),
         agency_id=actor.agency_id,
         client=client,
         tool=tool,
@@ -255,11 +295,13 @@ def record_screening(*, client: Client, tool: str, result: str, facts: Mapping[s
 
 
 def record_follow_up(
-    *, client: Client, enrollment: Enrollment | None, outcome: str, at: datetime
+    *, client: Client, enrollment: Enrollment | None, outcome: str, at: datetime, id: UUID | None = None
 ) -> FollowUp:
+    """Record how a client was after the exit, also when nobody was reached."""
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
     return FollowUp.objects.create(
+        id=id or uuid.uuid4(),
         agency_id=actor.agency_id,
         client=client,
         enrollment=enrollment,
@@ -269,11 +311,14 @@ def record_follow_up(
     )
 
 
-def send_referral(*, client: Client, needed: str, receivers: list[Agency]) -> Referral:
+def send_referral(
+    *, client: Client, needed: str, receivers: list[Agency], id: UUID | None = None
+) -> Referral:
     """Look for a service: one Offer to each receiver, with an opaque code and nothing about the client."""
     actor = current_actor()
     actor.require(Permission.REFERRAL_SEND)
     referral = Referral.objects.create(
+        id=id or uuid.uuid4(),
         agency_id=actor.agency_id,
         client=client,
         needed=needed,
@@ -299,15 +344,23 @@ def answer_offer(*, offer: Offer, outcome: str, reason: str = "") -> Response:
     actor.require(Permission.REFERRAL_ANSWER)
     if outcome == "declined" and reason not in list(DeclineReason):
         raise ValidationError({"reason": _("Say why, so that the sender knows what to do next.")})
-    response = Response.objects.create(
-        agency_id=actor.agency_id,
-        offer=offer,
-        sender_id=offer.agency_id,
-        referral_ref=offer.referral_id,
-        outcome=outcome,
-        reason=reason,
-        worker_id=actor.user_id,
-    )
+    try:
+        with transaction.atomic():
+            response = Response.objects.create(
+                agency_id=actor.agency_id,
+                offer=offer,
+                sender_id=offer.agency_id,
+                referral_ref=offer.referral_id,
+                outcome=outcome,
+                reason=reason,
+                worker_id=actor.user_id,
+            )
+    except IntegrityError as error:
+        if "a_referral_has_one_winner" not in str(error):
+            raise
+        raise ValidationError(
+            {"outcome": _("Another agency accepted a moment ago. The client is looked after; thank you.")}
+        ) from error
     ledger.record(f"offer.{outcome}", offer)
     return response
 

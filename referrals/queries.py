@@ -1,16 +1,19 @@
 """Every read of the casework, a function per question. None filters for visibility: PostgreSQL has."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce, Greatest, NullIf, TruncDate
 from django.utils import timezone
 
 from agencies import vault
-from agencies.models import Agency, LedgerEntry, Project
-from agencies.scope import current_actor
+from agencies.models import Agency, AgencyType, LedgerEntry, Membership, Project, User
+from agencies.roles import ROLES, Permission
+from agencies.scope import Scoped, current_actor
 from referrals.models import (
     Client,
     Draft,
@@ -18,6 +21,7 @@ from referrals.models import (
     FollowUp,
     Offer,
     Referral,
+    Restriction,
     Screening,
     Service,
     Touchpoint,
@@ -39,13 +43,15 @@ def clients() -> QuerySet[Client]:
     """Clients with their last contact and whether they are enrolled, latest change first."""
     last_touch = Touchpoint.objects.filter(client=OuterRef("pk")).order_by("-occurred_at")
     last_service = Service.objects.filter(client=OuterRef("pk")).order_by("-provided_on")
-    open_enrollment = Enrollment.objects.filter(client=OuterRef("pk"), exit_on=None)
+    open_enrollment = Enrollment.objects.filter(client=OuterRef("pk"), exit_on=None).order_by("-entry_on")
     return (
         Client.objects.select_related("worker", "county")
         .annotate(
             last_touch_at=Subquery(last_touch.values("occurred_at")[:1]),
             last_service_on=Subquery(last_service.values("provided_on")[:1]),
             is_enrolled=Exists(open_enrollment),
+            project_name=Subquery(open_enrollment.values("project__name")[:1]),
+            enrolled_on=Subquery(open_enrollment.values("entry_on")[:1]),
         )
         .order_by("-changed_at", "pk")
     )
@@ -54,6 +60,13 @@ def clients() -> QuerySet[Client]:
 def caseload() -> QuerySet[Client]:
     """The acting worker's own clients."""
     return clients().filter(worker_id=current_actor().user_id)
+
+
+def silent_longest(clients: QuerySet[Client]) -> QuerySet[Client]:
+    """Those nobody has met for the longest time first; never met at all before everybody."""
+    return clients.order_by(
+        Greatest(TruncDate("last_touch_at"), "last_service_on").asc(nulls_first=True), "recorded_at", "pk"
+    )
 
 
 def client_by_code(code: str) -> Client | None:
@@ -90,43 +103,96 @@ def _midnight(day: Any) -> datetime:
     return timezone.make_aware(datetime(day.year, day.month, day.day))
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one agency holds of a client, each kind newest first, read once."""
+
+    touchpoints: list[Touchpoint]
+    screenings: list[Screening]
+    referrals: list[Referral]
+    follow_ups: list[FollowUp]
+    services: list[Service]
+    enrollments: list[Enrollment]
+
+    def timeline(self) -> list[Moment]:
+        """Everything that has a time, newest first."""
+        moments = [Moment(row.occurred_at, "touchpoint", row, False) for row in self.touchpoints]
+        moments += [Moment(row.screened_at, "screening", row, False) for row in self.screenings]
+        moments += [Moment(row.sent_at, "referral", row, False) for row in self.referrals if row.sent_at]
+        moments += [Moment(row.followed_up_at, "follow_up", row, False) for row in self.follow_ups]
+        moments += [Moment(_midnight(row.provided_on), "service", row, True) for row in self.services]
+        for row in self.enrollments:
+            moments.append(Moment(_midnight(row.entry_on), "entry", row, True))
+            if row.exit_on is not None:
+                moments.append(Moment(_midnight(row.exit_on), "exit", row, True))
+        return sorted(moments, key=lambda moment: (moment.at, moment.kind), reverse=True)
+
+
+def record_of(client: Client, limit: int = 200) -> Record:
+    """What this agency did with the client: at most `limit` rows of each kind, in six queries."""
+    return Record(
+        touchpoints=list(Touchpoint.objects.filter(client=client)[:limit]),
+        screenings=list(Screening.objects.filter(client=client)[:limit]),
+        referrals=list(referrals_of(client)[:limit]),
+        follow_ups=list(FollowUp.objects.filter(client=client)[:limit]),
+        services=list(Service.objects.filter(client=client).select_related("project")[:limit]),
+        enrollments=list(enrollments(client)[:limit]),
+    )
+
+
 def timeline(client: Client, limit: int = 200) -> list[Moment]:
     """What this agency did with the client, newest first."""
-    moments = [
-        Moment(row.occurred_at, "touchpoint", row, False)
-        for row in Touchpoint.objects.filter(client=client).select_related("worker")[:limit]
-    ]
-    moments += [
-        Moment(row.screened_at, "screening", row, False)
-        for row in Screening.objects.filter(client=client)[:limit]
-    ]
-    moments += [
-        Moment(row.sent_at, "referral", row, False)
-        for row in Referral.objects.filter(client=client).exclude(sent_at=None)[:limit]
-    ]
-    moments += [
-        Moment(row.followed_up_at, "follow_up", row, False)
-        for row in FollowUp.objects.filter(client=client)[:limit]
-    ]
-    moments += [
-        Moment(_midnight(row.provided_on), "service", row, True)
-        for row in Service.objects.filter(client=client).select_related("project")[:limit]
-    ]
-    for row in enrollments(client):
-        moments.append(Moment(_midnight(row.entry_on), "entry", row, True))
-        if row.exit_on is not None:
-            moments.append(Moment(_midnight(row.exit_on), "exit", row, True))
-    return sorted(moments, key=lambda moment: (moment.at, moment.kind), reverse=True)[:limit]
+    return record_of(client, limit).timeline()[:limit]
 
 
 def enrollments(client: Client) -> QuerySet[Enrollment]:
     return Enrollment.objects.filter(client=client).select_related("project")
 
 
-def referrals_of(client: Client) -> QuerySet[Referral]:
-    return Referral.objects.filter(client=client).annotate(
-        answered=F("offers__response__outcome"), receiver_name=F("offers__receiver__name")
+def referrals() -> QuerySet[Referral]:
+    """Our referrals, newest first, with `answered`, `answered_by` and `ends_at`, the end of the last offer.
+
+    Of several answers an acceptance counts before a waitlist before a decline; None while nobody answered.
+    """
+    best = (
+        Offer.objects.filter(referral=OuterRef("pk"))
+        .exclude(response=None)
+        .order_by(
+            Case(
+                When(response__outcome="accepted", then=0),
+                When(response__outcome="waitlisted", then=1),
+                default=2,
+            )
+        )
     )
+    last = Offer.objects.filter(referral=OuterRef("pk")).order_by("-expires_at")
+    return Referral.objects.annotate(
+        answered=Coalesce(
+            Subquery(best.values("response__outcome")[:1]), NullIf("reported_outcome", Value(""))
+        ),
+        answered_by=Subquery(best.values("receiver__name")[:1]),
+        ends_at=Subquery(last.values("expires_at")[:1]),
+    )
+
+
+def referrals_of(client: Client) -> QuerySet[Referral]:
+    return referrals().filter(client=client)
+
+
+def referrals_waiting(clients: Iterable[Client]) -> dict[UUID, Referral]:
+    """By client: the newest referral that nobody has accepted or declined."""
+    rows = (
+        referrals()
+        .filter(client__in=[one.pk for one in clients])
+        .exclude(sent_at=None)
+        .order_by("sent_at", "pk")
+    )
+    return {row.client_id: row for row in rows if row.answered in (None, "waitlisted")}
+
+
+def offers_of(referral: Referral) -> QuerySet[Offer]:
+    """The offers of one of our referrals, with their answers."""
+    return Offer.objects.filter(referral=referral).select_related("receiver", "response")
 
 
 def note_of(row: Touchpoint | Service) -> str:
@@ -143,13 +209,66 @@ def my_drafts() -> QuerySet[Draft]:
     ).select_related("client")
 
 
+def draft_of(form: str, client: Client | None = None) -> Draft | None:
+    """What this worker typed into the form and did not save."""
+    return my_drafts().filter(form=form, client=client).first()
+
+
 def inbox() -> QuerySet[Offer]:
     """Offers that wait for the acting agency's answer, oldest first."""
+    return received().filter(response=None, expires_at__gt=timezone.now()).order_by("offered_at")
+
+
+def received() -> QuerySet[Offer]:
+    """Every offer made to the acting agency, newest first, answered or not."""
     return (
-        Offer.objects.filter(receiver=current_actor().agency_id, response=None, expires_at__gt=timezone.now())
+        Offer.objects.filter(receiver=current_actor().agency_id)
+        .select_related("response")
         .annotate(sender=F("agency__name"))
-        .order_by("offered_at")
     )
+
+
+def receivers() -> QuerySet[Agency]:
+    """The agencies of the network that can be asked: all but our own, the hub's office and those who left."""
+    return (
+        Agency.objects.exclude(pk=current_actor().agency_id)
+        .exclude(type=AgencyType.HUB_OFFICE)
+        .filter(left_on=None)
+    )
+
+
+def colleagues() -> QuerySet[User]:
+    """The people who work with clients at the acting agency."""
+    roles = [role.name for role in ROLES.values() if Permission.CLIENT_VIEW in role.grants]
+    here = Membership.objects.filter(agency_id=current_actor().agency_id, role__in=roles)
+    return User.objects.filter(is_active=True, pk__in=here.values("user")).order_by("name", "pk")
+
+
+def who_looked(client: Client, limit: int = 12) -> list[LedgerEntry]:
+    """The last who opened or changed the record itself, newest first, for those who may read the ledger."""
+    return list(
+        LedgerEntry.objects.filter(agency_id=client.agency_id, target_id=str(client.pk))
+        .select_related("user")
+        .order_by("-id")[:limit]
+    )
+
+
+def is_closed_to_colleagues(client: Client) -> bool:
+    return Restriction.objects.filter(client=client).exists()
+
+
+def is_recorded(model: type[Scoped], id: UUID) -> bool:
+    """Whether this row was recorded already: the same form sent twice."""
+    return model.objects.filter(pk=id).exists()
+
+
+def services_on(clients: Iterable[Client], *, type: str, day: date) -> dict[UUID, list[Service]]:
+    """By client: what of this service stands already on that day."""
+    found: dict[UUID, list[Service]] = {}
+    rows = Service.objects.filter(client__in=[one.pk for one in clients], type=type, provided_on=day)
+    for row in rows:
+        found.setdefault(row.client_id, []).append(row)
+    return found
 
 
 def projects() -> QuerySet[Project]:

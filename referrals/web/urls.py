@@ -1,0 +1,31 @@
+"""Where the casework's pages stand. Nothing of a client is in an address but a random id."""
+
+from django.urls import path
+
+from referrals.web import clients, contacts, day, entry, handover, services
+
+app_name = "referrals"
+
+urlpatterns = [
+    path("day/", day.Caseload.as_view(), name="caseload"),
+    path("find/", day.Find.as_view(), name="find"),
+    path("clients/", day.Clients.as_view(), name="clients"),
+    path("clients/new/", clients.ClientNew.as_view(), name="client_new"),
+    path("clients/<uuid:client>/", clients.ClientView.as_view(), name="client"),
+    path("clients/<uuid:client>/edit/", clients.ClientEdit.as_view(), name="client_edit"),
+    path("clients/<uuid:client>/restrict/", clients.ClientRestrict.as_view(), name="client_restrict"),
+    path("contacts/new/", contacts.ContactNew.as_view(), name="contact_new"),
+    path("clients/<uuid:client>/contacts/new/", contacts.ClientContactNew.as_view(), name="contact_new"),
+    path("clients/<uuid:client>/screenings/new/", contacts.ScreeningNew.as_view(), name="screening_new"),
+    path("clients/<uuid:client>/follow-ups/new/", contacts.FollowUpNew.as_view(), name="follow_up_new"),
+    path("clients/<uuid:client>/enroll/", services.Enroll.as_view(), name="enroll"),
+    path("enrollments/<uuid:pk>/exit/", services.EnrollmentExit.as_view(), name="enrollment_exit"),
+    path("clients/<uuid:client>/services/new/", services.ServiceNew.as_view(), name="service_new"),
+    path("services/day/", services.ServicesDay.as_view(), name="services_day"),
+    path("clients/<uuid:client>/referrals/new/", handover.ReferralNew.as_view(), name="referral_new"),
+    path("referrals/", day.Referrals.as_view(), name="referrals"),
+    path("referrals/<uuid:pk>/", handover.ReferralView.as_view(), name="referral"),
+    path("offers/<uuid:pk>/", handover.OfferView.as_view(), name="offer"),
+    path("drafts/<slug:form>/", entry.KeepDraft.as_view(), name="draft"),
+    path("drafts/<slug:form>/<uuid:client>/", entry.KeepDraft.as_view(), name="draft"),
+]
