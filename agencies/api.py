@@ -179,6 +179,7 @@ class Resource(AgencyViewSet):
                 {"idempotency_key": [_("A key is 8 to 64 letters, digits, - or _; a random one is best.")]}
             )
         agency_id, user_id = self.actor.agency_id, self.actor.user_id
+        assert user_id is not None  # whoever comes by a request is a person
         sent = json.dumps([request.method, request.path, request.data], sort_keys=True)
         key_token, sent_token = (
             vault.token(
@@ -284,7 +285,7 @@ class Described(AutoSchema):
                 {
                     "in": "header",
                     "name": "Idempotency-Key",
-                    "description": "Random. A request repeated with its key within a day writes nothing twice.",
+                    "description": "Random. What is repeated with its key within a day is written once.",
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,64}$"},
                 }
             )

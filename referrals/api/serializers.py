@@ -70,7 +70,7 @@ class TouchpointSerializer(RecordSerializer):
 
     class Meta:
         model = Touchpoint
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "client",
             "enrollment",
@@ -100,7 +100,7 @@ class OneTouchpointSerializer(TouchpointSerializer):
     note = serializers.SerializerMethodField()
 
     class Meta(TouchpointSerializer.Meta):
-        fields = (*TouchpointSerializer.Meta.fields, "note")  # type: ignore[assignment]
+        fields = (*TouchpointSerializer.Meta.fields, "note")
         read_only_fields = fields
 
     def get_note(self, row: Touchpoint) -> str:
@@ -114,7 +114,7 @@ class ServiceSerializer(RecordSerializer):
 
     class Meta:
         model = Service
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "client",
             "enrollment",
@@ -140,7 +140,7 @@ class OneServiceSerializer(ServiceSerializer):
     note = serializers.SerializerMethodField()
 
     class Meta(ServiceSerializer.Meta):
-        fields = (*ServiceSerializer.Meta.fields, "note")  # type: ignore[assignment]
+        fields = (*ServiceSerializer.Meta.fields, "note")
         read_only_fields = fields
 
     def get_note(self, row: Service) -> str:
@@ -367,7 +367,7 @@ class PicklistValueSerializer(serializers.Serializer):
     """One value: what is stored, and its label in the caller's language."""
 
     value = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     is_missing = serializers.BooleanField()
     codes = CodesSerializer()
 
@@ -376,7 +376,7 @@ class PicklistSerializer(serializers.Serializer):
     """A code list, as the schema names it."""
 
     name = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     verified = serializers.BooleanField()
     has_missing = serializers.BooleanField()
     several = serializers.BooleanField()
