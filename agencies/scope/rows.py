@@ -158,7 +158,8 @@ class AgencyRows(Operation):
             mine = f"({mine} OR agency_id IS NULL)"
         own = mine
         if self.client:
-            # Uncorrelated, so hashed once a statement; a row about no client is nobody's secret.
+            # Uncorrelated, so hashed once a statement; a row about no client is nobody's secret. It holds for
+            # writing too: whoever may not open a record adds nothing to it.
             own += (
                 f" AND ({self.client} IS NULL OR {self.client} NOT IN ("
                 "SELECT closed.client_id FROM referrals_restriction closed WHERE NOT EXISTS ("
@@ -168,7 +169,7 @@ class AgencyRows(Operation):
         yours = [
             f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY',
             f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY',
-            f'CREATE POLICY own ON "{table}" TO casehub_app USING ({own}) WITH CHECK ({mine})',
+            f'CREATE POLICY own ON "{table}" TO casehub_app USING ({own}) WITH CHECK ({own})',
             f'CREATE POLICY counted ON "{table}" FOR SELECT TO casehub_reporter USING ('
             "current_user = 'casehub_reporter' AND ("
             f"current_setting('casehub.counting', true) = 'network' OR agency_id = {MINE}))",

@@ -110,7 +110,7 @@ class Rows:
         if isinstance(field, models.DateTimeField):
             return timezone.now() - timedelta(minutes=1)
         if isinstance(field, models.DateField):
-            return timezone.localdate()
+            return timezone.localdate() + timedelta(days=100 if "end" in field.name else 0)
         if isinstance(field, models.IntegerField):
             return next(_numbers)
         if isinstance(field, models.JSONField):
@@ -160,11 +160,6 @@ def _response(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _award(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
-    today = timezone.localdate()
-    return {"starts_on": today - timedelta(days=100), "ends_on": today + timedelta(days=100)}
-
-
 def _job(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
     # Done, so that no sweeper of another test takes it up.
     return {"name": "nothing", "state": "done"}
@@ -195,11 +190,6 @@ KNOWS = {
     "ClientOpenedTo": _opened_to,
     "Offer": _offer,
     "Response": _response,
-    "Award": _award,
     "Job": _job,
     "Client": _client,
 }
-
-
-def agency_of(row: models.Model) -> Agency:
-    return row.agency  # type: ignore[attr-defined,no-any-return]

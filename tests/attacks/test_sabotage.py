@@ -11,6 +11,7 @@ import pytest
 from django.db import connections, models
 from guardian.shortcuts import assign_perm
 
+from agencies.scope.rows import MINE
 from referrals.models import Client, Restriction
 from tests.attacks import postgres
 from tests.attacks.postgres import Bench, Key
@@ -55,19 +56,27 @@ class Wall:
 
     def nobody_inserts_for_another_agency(self, table: str) -> bool:
         self.app("A")
-        said = self.bench.tried(*self._copy_for(table, self.id["B"]))
+        return self._refused_by_the_policy(table, self._copy(table, "agency_id", self.id["B"]))
+
+    def nobody_adds_to_a_closed_client(self, table: str) -> bool:
+        """A worker who can't open the record writes a row about it."""
+        self.app("A")
+        return self._refused_by_the_policy(table, self._copy(table, "client_id", CLOSED["referrals_client"]))
+
+    def _refused_by_the_policy(self, table: str, said: Any) -> bool:
         return said == f'InsufficientPrivilege new row violates row-level security policy for table "{table}"'
 
-    def _copy_for(self, table: str, agency: int) -> tuple[Any, ...]:
-        """An INSERT of A's own row under another agency's name."""
+    def _copy(self, table: str, column: str, value: Any) -> Any:
+        """Try to insert A's own row again, but for one column."""
         model = self.tables[table]
-        columns = [f'"{f.column}"' for f in model._meta.local_concrete_fields if not f.primary_key]
-        values = ["%s" if column == '"agency_id"' else column for column in columns]
+        columns = [f.column for f in model._meta.local_concrete_fields if not f.primary_key]
+        values = ["%s" if name == column else f'"{name}"' for name in columns]
         if isinstance(model._meta.pk, models.UUIDField):
             columns, values = ["id", *columns], ["gen_random_uuid()", *values]
-        return (
-            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {table} WHERE id = %s",
-            agency,
+        into = ", ".join(f'"{name}"' for name in columns)
+        return self.bench.tried(
+            f"INSERT INTO {table} ({into}) SELECT {', '.join(values)} FROM {table} WHERE id = %s",
+            value,
             str(self.rows.made[model, "A"].pk),
         )
 
@@ -237,8 +246,11 @@ def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]
             unchecked = f"{anew} TO casehub_app USING ({one.using}) WITH CHECK (true)"
             yield table, unchecked, wall.nobody_inserts_for_another_agency, table
             if "referrals_restriction" in one.using:
-                agency_only = f"{anew} TO casehub_app USING ({one.check}) {check}"
+                agency_only = f"{anew} TO casehub_app USING (agency_id = {MINE}) {check}"
                 yield table, agency_only, wall.a_closed_clients_rows_open_to_the_named_worker_only, table
+                unclosed = f"{anew} TO casehub_app USING ({one.using}) WITH CHECK (agency_id = {MINE})"
+                if table != Client._meta.db_table:
+                    yield table, unclosed, wall.nobody_adds_to_a_closed_client, table
         elif one.name == "counted":
             yield table, gone, wall.the_counting_door_reads_every_agency, table
             loose = f"{anew} FOR SELECT TO casehub_reporter USING (true)"
