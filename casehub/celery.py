@@ -64,3 +64,28 @@ def seal_ledgers() -> int:
         with acting_as(Actor.hub(agency)):
             sealed += ledger.seal() is not None
     return sealed
+
+
+@app.task(name="casehub.snapshot_months")
+def snapshot_months() -> int:
+    from reporting.tasks import snapshot
+
+    return snapshot()
+
+
+@app.task(name="casehub.tidy")
+def tidy() -> int:
+    """Throw away what is kept only for a while: old drafts and keys, files nobody decided about, sessions."""
+    from django.core.management import call_command
+
+    from agencies.models import Agency
+    from agencies.scope import Actor, acting_as
+    from referrals import actions
+    from referrals.exchange import inbox
+
+    gone = inbox.tidy()
+    for agency in Agency.objects.all():
+        with acting_as(Actor.hub(agency)):
+            gone += actions.drop_old_drafts()
+    call_command("clearsessions")
+    return gone

@@ -41,6 +41,7 @@ from referrals.models import (
     Touchpoint,
 )
 from referrals.picklists import DeclineReason, ServiceType, ServiceUnit
+from referrals.queries import DRAFTS_LIVE
 
 # What must not stand in a field that is not sealed end to end (R06): number and address shapes. A name has
 # no shape; the forms say in words that none belongs here.
@@ -388,3 +389,9 @@ def read_draft(draft: Draft) -> dict[str, Any]:
 def drop_draft(*, form: str, client: Client | None = None) -> None:
     """The form was saved or thrown away; its draft is gone."""
     Draft.objects.filter(user_id=current_actor().user_id, form=form, client=client).delete()
+
+
+def drop_old_drafts() -> int:
+    """Delete the agency's drafts that nobody has touched for DRAFTS_LIVE; how many."""
+    deleted, _each = Draft.objects.filter(changed_at__lte=timezone.now() - DRAFTS_LIVE).delete()
+    return deleted
