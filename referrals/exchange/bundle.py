@@ -56,9 +56,9 @@ class Bundle:
 
     kind = "hmis_bundle"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: Path | IO[bytes]) -> None:
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(file)
         except _DAMAGED as error:
             raise Refused(
                 _("This is not a zip file. Send the bundle as the agency tool wrote it.")

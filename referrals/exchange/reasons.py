@@ -1,7 +1,18 @@
-"""Why a row was not taken, or taken in part: each code's plain sentence. No sentence quotes a cell."""
+"""What became of an import, in words: why a row was not taken or taken in part, why an import waits, and the
+files that hand the rest back. No sentence quotes a cell.
+"""
+
+import csv
+import io
+import zipfile
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from agencies import vault
+from referrals.exchange.sheet import LABELS
+from referrals.models import Import, ImportProblem, RefusedRows
 
 REASONS: dict[str, Promise | str] = {
     # the file
@@ -43,3 +54,79 @@ REASONS: dict[str, Promise | str] = {
 def sentence(code: str) -> Promise | str:
     """The sentence of a code; the code itself where it has none."""
     return REASONS.get(code, code)
+
+
+PAUSES: dict[str, Promise | str] = {
+    "many_changes": _("%(file)s: of %(existing)s rows held, %(changed)s would change and %(gone)s are not in the file."),
+    "few_rows": _("%(file)s: %(rows)s rows; the last file had %(before)s."),
+    "key_changed": _("The file was made with another key, or for another organization, than the last one. Every "
+                     "client would look new."),
+}  # fmt: skip
+
+
+def pause_sentence(why: dict[str, Any]) -> str:
+    """Why an import waits for a person, from what Intake says."""
+    return str(PAUSES[why["code"]]) % why
+
+
+def column_label(file: str, column: str) -> str:
+    """A column as the sender knows it: their file's own name for it, or our field's for a spreadsheet."""
+    return str(LABELS.get(column, column)) if file == "Caseload" else column
+
+
+def problems_csv(record: Import) -> tuple[str, int]:
+    """Every problem of an import with its plain sentence, as CSV; and how many there are."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["file", "row", "column", "taken", "code", "why"])
+    count = 0
+    for problem in ImportProblem.objects.filter(source=record).iterator(5_000):
+        writer.writerow(
+            [
+                problem.file,
+                problem.row or "",
+                column_label(problem.file, problem.column),
+                "yes" if problem.is_taken else "no",
+                problem.code,
+                sentence(problem.code),
+            ]
+        )
+        count += 1
+    return text.getvalue(), count
+
+
+def refused_zip(record: Import) -> tuple[bytes, int]:
+    """The rows that were not taken, as they came, a CSV for each file with the reasons before each row; and
+    how many there are. They are unsealed for this and stand nowhere else.
+    """
+    found: dict[str, list[list[str]]] = {}
+    for part in RefusedRows.objects.filter(source=record):
+        text = vault.unseal(
+            part.body_sealed, agency=part.agency_id, place="refusedrows.body", row=part.pk
+        )
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        known = found.setdefault(part.file, rows[:1])
+        known += rows[1:]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, rows in found.items():
+            page = io.StringIO()
+            writer = csv.writer(page)
+            writer.writerow([_safe(cell) for cell in rows[0]])
+            for number, codes, *cells in rows[1:]:
+                writer.writerow([number, _in_words(file, codes), *(_safe(cell) for cell in cells)])
+            archive.writestr(f"{file}.csv", page.getvalue())
+    return packed.getvalue(), sum(len(rows) - 1 for rows in found.values())
+
+
+def _in_words(file: str, codes: str) -> str:
+    said = [code.split(":") for code in codes.split()]
+    return " ".join(
+        f"{column_label(file, column)}: {sentence(code)}" if column else str(sentence(code))
+        for column, code in said
+    )
+
+
+def _safe(cell: str) -> str:
+    """A cell that a spreadsheet program would run as a formula, made plain text."""
+    return f"'{cell}" if cell[:1] in ("=", "@", "\t", "\r", "+", "-") and not cell[1:].replace(".", "").isdigit() else cell

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from referrals.web import clients, contacts, day, entry, handover, services
+from referrals.web import clients, contacts, day, entry, handover, imports, services
 
 app_name = "referrals"
 
@@ -28,4 +28,5 @@ urlpatterns = [
     path("offers/<uuid:pk>/", handover.OfferView.as_view(), name="offer"),
     path("drafts/<slug:form>/", entry.KeepDraft.as_view(), name="draft"),
     path("drafts/<slug:form>/<uuid:client>/", entry.KeepDraft.as_view(), name="draft"),
+    *imports.urlpatterns,
 ]
