@@ -29,6 +29,10 @@ class NotAnAnswer(ValueError):
         super().__init__(code)
 
 
+class IsNotOver(Exception):
+    """A period's numbers can be frozen when it has ended."""
+
+
 class IsFrozen(Exception):
     """A frozen report never changes: a correction is the next version."""
 
@@ -72,10 +76,12 @@ def enter_answers(*, report: GrantReport, answers: Mapping[str, str]) -> None:
 
 
 def freeze(*, report: GrantReport) -> GrantReport:
-    """Write the numbers down as they stand now. From here on they never change. Raises IsFrozen."""
+    """Write the numbers down as they stand now; they never change again. Raises IsFrozen, IsNotOver."""
     actor = current_actor()
     actor.require(Permission.GRANT_REPORT)
     _must_be_draft(report)
+    if report.period_end > timezone.localdate():
+        raise IsNotOver
     report.numbers = {code: value for code, value in live(report).items() if value is not None}
     report.frozen_at, report.frozen_by_id = timezone.now(), actor.user_id
     report.save(update_fields=["numbers", "frozen_at", "frozen_by", "changed_at"])
