@@ -198,9 +198,8 @@ def first_run(request: HttpRequest) -> HttpResponse:
     _code_file().unlink(missing_ok=True)
     sign_in(request, coordinator, to=reverse("mfa_activate_totp"))
     link = request.build_absolute_uri(reverse("join", args=[token]))
-    return render(
-        request, "casehub/first_run_done.html", {"agency": agency, "link": link, **form.cleaned_data}
-    )
+    context = {"agency": agency, "link": link, "lead_name": form.cleaned_data["lead_name"]}
+    return render(request, "casehub/first_run_done.html", context)
 
 
 def _found(

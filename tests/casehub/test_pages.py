@@ -357,6 +357,8 @@ def test_an_empty_hub_is_set_up_once_by_who_has_the_code(db):
     for wrong in ({"password": "short"}, {"lead_email": FIRST["email"].upper()}):
         assert browser.post(url, {**FIRST, "code": code, **wrong}).status_code == 200
     page = browser.post(url, {**FIRST, "code": code})
+    said = page.content.decode()
+    assert "Lead One" in said and "Alder House" in said and PASSWORD not in said
     assert set(Agency.objects.values_list("slug", "type")) == {
         ("rivers-office", "hub_office"),
         ("alder-house", "shelter"),

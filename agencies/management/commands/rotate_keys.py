@@ -1,6 +1,7 @@
 """`rotate_keys`: new keys for everything that is sealed, while the hub is in use."""
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -67,8 +68,10 @@ class Command(BaseCommand):
                     factor.save(update_fields=["data"])
         return failed
 
-    def _last(self, progress: Any, what: str) -> int:
-        *_, last = [vault.Progress(0, 0), *progress]
+    def _last(self, progress: Iterator[vault.Progress], what: str) -> int:
+        last = vault.Progress(0, 0)
+        for one in progress:
+            last = one
         self.stdout.write(f"{what}: {last.done} of {last.total}")
         return last.failed
 
