@@ -1,10 +1,12 @@
 """What lists may be narrowed by. A value that can't be understood is refused, never passed over."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 
 from referrals import picklists
 from referrals.picklists import Picklist
@@ -17,6 +19,21 @@ class _TrueOrFalse(forms.Field):
         if value not in ("true", "false"):
             raise forms.ValidationError(_("Say true or false."))
         return bool(value == "true")
+
+
+class _Moment(IsoDateTimeField):
+    """PostgreSQL knows fewer offsets from UTC than the calendar does, so it is asked in UTC."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            at = super().to_python(value)
+            return None if at is None else at.astimezone(UTC)
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid"]) from error
+
+
+class Moment(filters.IsoDateTimeFilter):
+    field_class = _Moment
 
 
 class TrueOrFalse(filters.BooleanFilter):
@@ -49,7 +66,7 @@ def code(picklist: type[Picklist], field: str) -> filters.ChoiceFilter:
 class OfRows(filters.FilterSet):
     """Every list of rows can be asked for what changed since a time, to keep a copy up to date."""
 
-    changed_since = filters.IsoDateTimeFilter(field_name="changed_at", lookup_expr="gte")
+    changed_since = Moment(field_name="changed_at", lookup_expr="gte")
 
 
 class OfClient(OfRows):
@@ -66,8 +83,8 @@ class TouchpointFilter(OfClient):
     sector = code(picklists.Sector, "sector")
     kind = code(picklists.TouchpointKind, "kind")
     anonymous = TrueOrFalse(field_name="client", lookup_expr="isnull")
-    occurred_since = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
-    occurred_before = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+    occurred_since = Moment(field_name="occurred_at", lookup_expr="gte")
+    occurred_before = Moment(field_name="occurred_at", lookup_expr="lt")
 
 
 class ServiceFilter(OfClient):

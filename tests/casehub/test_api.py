@@ -217,6 +217,11 @@ def test_a_question_that_is_not_understood_is_refused_and_not_repeated(world, as
     assert not value or value not in answer.content.decode().replace(name, "")
 
 
+@pytest.mark.parametrize("at", ["7518-02-06T22:07:26-21:52", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_postgresql_would_not_read_is_asked_in_utc(world, at):
+    assert Caller(world, "A").get("services/", changed_since=at).status_code == 200
+
+
 def test_pages_are_at_most_200_long_and_neither_skip_nor_double(world):
     day = timezone.now() - timedelta(days=3)
     made = {str(world.touchpoint("A", occurred_at=day).pk) for _one in range(7)}
