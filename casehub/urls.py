@@ -1,7 +1,5 @@
 """The only file that mounts doors: pages at /, the API at /api/v1/."""
 
-from importlib.util import find_spec
-
 from allauth.account import views as account
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path, re_path
@@ -60,14 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("account/", include(account_routes)),
     path("admin/", operations.urls),
+    path("", include("referrals.web.urls")),
+    path("", include("reporting.web.urls")),
+    path("api/v1/", include("casehub.api_urls")),
 ]
-
-# Each floor mounts its own pages below; until one has any, it is left out.
-for _module, _prefix, _namespace in (
-    ("referrals.web", "", "referrals"),
-    ("reporting.web", "", "reporting"),
-):
-    if find_spec(_module) and find_spec(f"{_module}.urls"):
-        urlpatterns.append(path(_prefix, include((f"{_module}.urls", _namespace), namespace=_namespace)))
-if find_spec("casehub.api_urls"):
-    urlpatterns.append(path("api/v1/", include("casehub.api_urls")))
