@@ -1,9 +1,11 @@
 """The Python client against a served hub: reading, writing once through failures, and keeping its token."""
 
+import re
 import uuid
 from datetime import UTC, date, datetime
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 
 from client.casehub_client import Casehub, CasehubError
@@ -98,3 +100,13 @@ def test_a_token_goes_nowhere_without_tls(url):
 def test_a_time_without_its_zone_is_refused(hub):
     with pytest.raises(ValueError, match="time zone"):
         hub.record_touchpoint(sector="outreach", occurred_at=datetime(2025, 1, 1))
+
+
+def test_the_how_to_runs_as_it_is_written(lasting_world, live_server, capsys):
+    lasting_world.client("A", trafficking_status="possible")
+    text = (settings.ROOT / "docs" / "how-to" / "use-the-api.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(example, {"url": live_server.url, "token": Caller(lasting_world, "A").secret})
+    with lasting_world.acting("A"):
+        assert sorted(one.sector for one in Touchpoint.objects.all()) == ["hotline", "outreach"]
+    assert "identified" in capsys.readouterr().out

@@ -1,8 +1,10 @@
 """The schema: valid, without a warning, stable, and what the API really does."""
 
 import io
+import re
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 
@@ -51,6 +53,13 @@ def operations(schema):
 
 def test_the_schema_is_valid_and_without_a_warning():
     call_command("spectacular", validate=True, fail_on_warn=True, stdout=io.StringIO())
+
+
+def test_the_how_to_names_every_resource_and_no_other(schema):
+    text = (settings.ROOT / "docs" / "how-to" / "use-the-api.md").read_text()
+    table = text.partition("| resource |")[2].partition("\n\n")[0]
+    named = {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert named == {path.split("/")[3] for path in schema["paths"]}
 
 
 def test_operations_keep_their_names(schema):

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db import connection, connections
 from django.utils import timezone
 
+from agencies.api import Resource
 from agencies.models import IdempotencyKey
 from referrals import queries
 from referrals.models import Response, Service, Touchpoint
@@ -233,6 +234,23 @@ def test_a_repeated_write_is_answered_alike_and_written_once(world):
     assert first.content == again.content
     assert "Idempotency-Replayed" not in first and again["Idempotency-Replayed"] == "true"
     assert len(touchpoints(world)) == 1
+
+
+def test_without_its_key_a_repeated_write_would_be_noticed(world, monkeypatch):
+    """Sabotage: were the key not claimed, the same request would be written twice."""
+    monkeypatch.setattr(Resource, "_claim", lambda self, request: None)
+    caller = Caller(world, "A")
+    for _one in range(2):
+        caller.post("touchpoints/", {"sector": "shelter"}, key="once-upon-a-time")
+    assert len(touchpoints(world)) == 2
+
+
+def test_without_the_refusal_an_identity_would_be_taken(world, monkeypatch):
+    """Sabotage: the form of a note is all that keeps a phone number out; the action holds it too."""
+    monkeypatch.setattr("referrals.api.serializers.actions.IDENTITY_SHAPES", {})
+    assert (
+        Caller(world, "A").post("touchpoints/", {"sector": "shelter", "note": CANARIES[0]}).status_code == 201
+    )
 
 
 def test_a_key_stands_for_one_request(world):
