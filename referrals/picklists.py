@@ -635,20 +635,41 @@ class Victimization(
 # --- where and how people meet
 
 
-class SectorGroup(Picklist):
-    """The coarser sectors of a network's tables, where small groups must not stand alone."""
+class SectorFamily(Picklist):
+    """The coarsest cut of the sectors: the one a network's tables use, so that few cells must be hidden."""
 
-    HOTLINE = "hotline", _("Hotline")
-    OUTREACH = "outreach", _("Outreach")
-    HEALTH_CARE = "health_care", _("Health care")
-    CHILD_WELFARE = "child_welfare", _("Child welfare")
-    JUSTICE = "justice", _("Justice system")
-    SHELTER = "shelter", _("Shelter and housing")
-    LEGAL = "legal", _("Legal services")
-    SCHOOL = "school", _("Schools")
-    LABOR = "labor", _("Labor and workplaces")
-    COMMUNITY = "community", _("Community services")
-    OTHER = "other", _("Other")
+    FIRST_LINE = "first_line", _("Hotline, outreach and community")
+    HEALTH = "health", _("Health care")
+    SYSTEMS = "systems", _("Justice, child welfare and schools")
+    SHELTER_AND_LEGAL = "shelter_and_legal", _("Shelter and legal help")
+
+
+class SectorGroup(Picklist):
+    """The coarser sectors, each in its family."""
+
+    family: SectorFamily
+
+    def __init__(
+        self,
+        value: str,
+        label: str = "",
+        family: SectorFamily = SectorFamily.FIRST_LINE,
+        codes: Codes = Codes(),
+    ) -> None:
+        super().__init__(value, label, codes)
+        self.family = family
+
+    HOTLINE = "hotline", _("Hotline"), SectorFamily.FIRST_LINE
+    OUTREACH = "outreach", _("Outreach"), SectorFamily.FIRST_LINE
+    HEALTH_CARE = "health_care", _("Health care"), SectorFamily.HEALTH
+    CHILD_WELFARE = "child_welfare", _("Child welfare"), SectorFamily.SYSTEMS
+    JUSTICE = "justice", _("Justice system"), SectorFamily.SYSTEMS
+    SHELTER = "shelter", _("Shelter and housing"), SectorFamily.SHELTER_AND_LEGAL
+    LEGAL = "legal", _("Legal services"), SectorFamily.SHELTER_AND_LEGAL
+    SCHOOL = "school", _("Schools"), SectorFamily.SYSTEMS
+    LABOR = "labor", _("Labor and workplaces"), SectorFamily.FIRST_LINE
+    COMMUNITY = "community", _("Community services"), SectorFamily.FIRST_LINE
+    OTHER = "other", _("Other"), SectorFamily.FIRST_LINE
 
 
 class Sector(Picklist, source="casehub; HTCDS org_Type for export"):

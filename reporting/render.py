@@ -18,7 +18,7 @@ from django.utils import formats, timezone
 from django.utils.translation import get_language, gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from referrals.picklists import SectorGroup
+from referrals.picklists import SectorFamily
 from reporting.measures.pipeline import STAGES
 from reporting.sdc import (
     HIDDEN_MARK,
@@ -50,7 +50,7 @@ _NAMES = {
     "anonymous": _("Anonymous contacts"),
     **dict(STAGES),
 }
-_SECTORS = {group.value: group.label for group in SectorGroup}
+_SECTORS = {family.value: family.label for family in SectorFamily}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
-from referrals.picklists import Sector, SectorGroup
+from referrals.picklists import Sector, SectorFamily
 from reporting.measures import Count, Counted, Median, Period, measure, rows_of
 
 STAGES = [
@@ -148,20 +148,20 @@ def _parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[st
 )
 def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Counted:
     """Each stage of the pipeline: clients in it at `as_of`; clients that entered it in the period, in all
-    and by the sector group of their first contact; and the median of whole days since their latest entry
+    and by the family of sectors of their first contact; and the median of whole days since their latest entry
     into the stage just before."""
     asked = _parameters(period, as_of, agencies)
-    groups = {sector.value: sector.group.value for sector in Sector}
+    families = {sector.value: sector.group.family.value for sector in Sector}
     counts = [Count(stage, "now", agency, value) for stage, agency, value in rows_of(cursor, STANDING, asked)]
     entered: dict[tuple[str, str, int], int] = defaultdict(int)
     for stage, sector, agency, value in rows_of(cursor, ENTERED, asked):
-        entered[stage, groups.get(sector, SectorGroup.OTHER.value), agency] += value
+        entered[stage, families.get(sector, SectorFamily.FIRST_LINE.value), agency] += value
         entered[stage, "entered", agency] += value
     counts += [Count(stage, column, agency, value) for (stage, column, agency), value in entered.items()]
     people: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
     for stage, days, agency, value in rows_of(cursor, WAITED, asked):
         people[stage, days][agency] = value
-    sectors = [(group.value, _(group.label)) for group in SectorGroup]
+    sectors = [(family.value, _(family.label)) for family in SectorFamily]
     return Counted(
         rows=list(STAGES),
         columns=[("now", _("Now")), ("entered", _("Entered")), *sectors],

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from referrals.picklists import SectorGroup
+from referrals.picklists import SectorFamily
 from reporting.measures.pipeline import STAGES
 from reporting.sdc import (
     NotReported,
@@ -18,7 +18,7 @@ from reporting.sdc import (
 from reporting.sdc.own import OwnTable, own_table
 
 ROWS = [name for name, _title in STAGES]
-SECTORS = [group.value for group in SectorGroup]
+SECTORS = [family.value for family in SectorFamily]
 
 # True counts by agency. `referred` has 613 people at one agency: hidden, and it may stand in no rendering.
 TRUTH = {
@@ -43,7 +43,7 @@ def raw(only: str | None = None, **about) -> RawTable:
         counts[row, "now"] = NotReported() if row == "lost" else by_agency
         counts[row, "entered"] = by_agency
         for sector in SECTORS:
-            counts[row, sector] = by_agency if sector == "shelter" else dict.fromkeys(by_agency, 0)
+            counts[row, sector] = by_agency if sector == "shelter_and_legal" else dict.fromkeys(by_agency, 0)
         relations.append(Sum((row, "entered"), tuple((row, sector) for sector in SECTORS)))
     return RawTable(
         title="Where are people in the pipeline?",
