@@ -73,7 +73,11 @@ class Grants(AgencyView):
             {
                 "wrong": wrong,
                 "forms": [(form.slug, _(form.title)) for form in FORMS.values()],
-                "awards": Award.objects.filter(agency_id=self.actor.agency_id),
+                # whose funder the first form is of, first
+                "awards": sorted(
+                    Award.objects.filter(agency_id=self.actor.agency_id),
+                    key=lambda award: award.funder.lower() not in next(iter(FORMS)),
+                ),
                 "periods": _periods(timezone.localdate()),
                 "reports": [
                     {

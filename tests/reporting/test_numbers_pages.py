@@ -1,12 +1,14 @@
 """The numbers pages through real requests: who sees what, what is entered, and what never leaves."""
 
 import io
+import json
 import re
 from datetime import date, datetime, timedelta
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from python_calamine import CalamineWorkbook
 
@@ -224,3 +226,22 @@ def test_a_wrong_date_of_long_ago_does_not_make_a_thousand_releases(world):
         world.touchpoint(letter, occurred_at=at(1, 1, 1901))
     settle(world)
     assert tasks.snapshot() == 2 * tasks.PERIODS_BACK
+
+
+def test_the_terminal_prints_the_release_and_an_agencys_own(world, tmp_path, capsys):
+    made = released(world)
+    call_command("pipeline", json=tmp_path / "r.json")
+    assert "15" in capsys.readouterr().out
+    assert json.loads((tmp_path / "r.json").read_text())["people"] == {"low": 15, "high": 45}
+    assert Showing.objects.filter(release=made, channel="terminal").exists()
+    call_command("pipeline", agency="agency-a", year=2025)
+    assert "exact figures of one agency" in " ".join(capsys.readouterr().out.split())
+    assert [entry.user_id for entry in entries(world, "A", "report.exported")] == [None]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"agency": "none"}, {"release": "none"}, {"agency": "a", "release": "b"}, {}]
+)
+def test_the_terminal_says_what_is_not_there(world, wrong):
+    with pytest.raises(CommandError):
+        call_command("pipeline", **wrong)
