@@ -1,7 +1,8 @@
 """The synthetic network as rows: agencies, people who sign in, awards, agreements. Clients come by file.
 
 Everything goes through the doors a real network uses; only the people's passwords and one-time codes are
-made here instead of by invitation.
+made here instead of by invitation. What a file can't bring (who works with whom, an agency's own codes, a
+few offers waiting) is done as the agencies' own staff would do it.
 """
 
 import os
@@ -13,10 +14,25 @@ from django.conf import settings
 from django.utils import timezone
 
 from agencies import actions
-from agencies.models import Agency, Award, AwardProject, County, Project, SharingAgreement, User
+from agencies.models import (
+    Agency,
+    Award,
+    AwardProject,
+    County,
+    Membership,
+    Project,
+    SharingAgreement,
+    User,
+)
 from agencies.scope import Actor, acting_as
 from casehub.synthetic import World
+from referrals import actions as actions_of_casework
+from referrals import queries
 from referrals.agency_side.keys import IdHasher, load_or_make_key
+
+CASELOAD = 14
+# Who asks Kingfisher House for what when the demo opens.
+WAITING = {"three-rivers-general": "shel_em", "confluence-line": "cm"}
 
 
 def password() -> str:
@@ -73,6 +89,29 @@ def seed(world: World) -> list[Agency]:
                         },
                     )
     return made
+
+
+def settle_in(world: World) -> None:
+    """Share the clients out among the agency's caseworkers, each with a code; leave some offers waiting."""
+    for spec in world.agencies:
+        agency = Agency.objects.get(slug=spec.slug)
+        people = [
+            one.user
+            for one in Membership.objects.filter(agency=agency, role="caseworker").order_by("user__email")
+        ]
+        for number, worker in enumerate(people):
+            with acting_as(Actor.of(worker, agency)):
+                mine = queries.clients().filter(worker=None).order_by("-is_enrolled", "-last_touch_at", "pk")
+                for at, client in enumerate(mine[:CASELOAD]):
+                    code = f"{spec.prefix}-{2100 + number * CASELOAD + at}"
+                    actions_of_casework.change_client(client=client, code=code, facts={"worker": worker})
+    kingfisher = Agency.objects.filter(slug="kingfisher-house").first()
+    for slug, needed in WAITING.items() if kingfisher else ():
+        sender = Agency.objects.get(slug=slug)
+        worker = Membership.objects.filter(agency=sender, role="caseworker").order_by("user__email")[0].user
+        with acting_as(Actor.of(worker, sender)):
+            client = queries.caseload().order_by("pk")[0]
+            actions_of_casework.send_referral(client=client, needed=needed, receivers=[kingfisher])
 
 
 def link_awards(world: World, keys: Path) -> None:
