@@ -21,6 +21,12 @@ app.conf.update(
         "visibility_timeout": 300,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 1,
+        # A person's save waits for the broker this long at most; without it, the sweeper publishes.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
+        "socket_connect_timeout": 2,
     },
     worker_hijack_root_logger=False,
     beat_schedule={

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -187,6 +187,15 @@ class _Home:
     def postgres_pid(self) -> int | None:
         pid = self._postmaster()[0]
         return pid if pid and self.is_ours(pid) else None
+
+    def orphans(self) -> list[int]:
+        """What still works in the cluster's folder when no postmaster does; none where there is no /proc."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (entry / "cwd").readlink() == self.cluster and _text(entry / "comm").strip() == "postgres":
+                    found.append(int(entry.name))
+        return found
 
     def postgres_ready(self) -> bool:
         return self._postmaster()[2]
@@ -390,7 +399,11 @@ def _launch_postgres(home: _Home, programs: Path) -> None:
 
 def _launch_postmaster(home: _Home, programs: Path) -> int:
     # The process named in there is gone, or a zombie that would count as alive, or somebody else's.
-    # Backends it left behind are found by their shared memory: PostgreSQL waits for those to end.
+    # Backends it left behind end once they notice, which in a long query takes as long as the query; until
+    # then PostgreSQL finds their shared memory and does not start.
+    for pid in home.orphans():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     (home.cluster / "postmaster.pid").unlink(missing_ok=True)
     settings = {
         **POSTGRES_SETTINGS,
@@ -398,6 +411,9 @@ def _launch_postmaster(home: _Home, programs: Path) -> int:
         "unix_socket_directories": "",  # one way in, and no path length to mind
         "port": str(home.port("postgres")),
     }
+    if sys.platform == "linux":
+        # After a crash everything is made durable first; file by file that alone may take seconds.
+        settings["recovery_init_sync_method"] = "syncfs"
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return home.launch(programs / "postgres", "-D", home.cluster, *options, log=home.postgres_log)
 

@@ -25,7 +25,7 @@ if not DATABASE_URL:
     CELERY_BROKER_URL = f"{_servers.broker_url.rpartition('/')[0]}/{_BROKER_NUMBERS[DEMO]}"
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "casehub.cache.Counts",
             "LOCATION": CELERY_BROKER_URL,
             "KEY_PREFIX": "casehub",
         }
