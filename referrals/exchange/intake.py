@@ -2,6 +2,8 @@
 became of every row. Killed at any point, it goes on where it was; run again, it changes nothing.
 """
 
+# ruff: noqa: S608 - the SQL is put together of our own names and lists; values are parameters.
+
 import csv
 import io
 import re
@@ -221,14 +223,16 @@ class Intake:
             counts["read"] = len(piece)
             counts["refused"] += len(broken)
             cursor.execute(
-                "SELECT split_part(said, ':', 2), count(*) FROM judged, unnest(problems || refusals) said GROUP BY 1"
+                "SELECT split_part(said, ':', 2), count(*) "
+                "FROM judged, unnest(problems || refusals) said GROUP BY 1"
             )
-            problems = Counter({code: count for code, count in cursor.fetchall()})
+            problems = Counter(dict(cursor.fetchall()))
             problems["row_broken"] += len(broken)
             if problems:
                 cursor.execute(
                     "INSERT INTO referrals_importproblem (id, agency_id, recorded_at, changed_at, source_id, "
-                    'file, "row", "column", code, is_taken) SELECT gen_random_uuid(), %(agency)s, now(), now(), '
+                    'file, "row", "column", code, is_taken) '
+                    "SELECT gen_random_uuid(), %(agency)s, now(), now(), "
                     "%(source)s, %(file)s, row, split_part(said, ':', 1), split_part(said, ':', 2), taken "
                     "FROM judged, unnest(problems || refusals) said",
                     {"agency": self.agency_id, "source": source_id, "file": name},
@@ -266,14 +270,16 @@ class Intake:
         parameters: dict[str, Any] = {"agency": self.agency_id, "file": name}
         with connection.cursor() as cursor:
             cursor.execute(
-                f"UPDATE referrals_importedrow n SET row = j.row_json, digest = j.digest, deleted_at = {gone}, "  # noqa: S608
-                f"client_id = {client}, enrollment_key = {stay}, changed_at = now() "
+                f"UPDATE referrals_importedrow n SET row = j.row_json, digest = j.digest, "
+                f"deleted_at = {gone}, client_id = {client}, enrollment_key = {stay}, changed_at = now() "
                 f"FROM judged j {join} WHERE j.taken AND j.state = 'changed' AND n.id = j.kept_id",
                 parameters,
             )
             cursor.execute(
-                f"INSERT INTO referrals_importedrow (id, agency_id, recorded_at, changed_at, file, source_key, "  # noqa: S608
-                f"client_id, enrollment_key, row, digest, deleted_at) SELECT gen_random_uuid(), %(agency)s, now(), "
+                "INSERT INTO referrals_importedrow (id, agency_id, recorded_at, changed_at, file, "
+                "source_key, "
+                f"client_id, enrollment_key, row, digest, deleted_at) "
+                "SELECT gen_random_uuid(), %(agency)s, now(), "
                 f'now(), %(file)s, j."{layout.key}", {client}, {stay}, j.row_json, j.digest, {gone} '
                 f"FROM judged j {join} WHERE j.taken AND j.state = 'new' ON CONFLICT DO NOTHING",
                 parameters,
@@ -360,8 +366,9 @@ class Intake:
             return
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO referrals_importproblem (id, agency_id, recorded_at, changed_at, source_id, file, "
-                '"row", "column", code, is_taken) SELECT gen_random_uuid(), %s, now(), now(), %s, %s, found.row, '
+                "INSERT INTO referrals_importproblem (id, agency_id, recorded_at, changed_at, source_id, "
+                'file, "row", "column", code, is_taken) '
+                "SELECT gen_random_uuid(), %s, now(), now(), %s, %s, found.row, "
                 "split_part(found.said, ':', 1), split_part(found.said, ':', 2), found.taken "
                 "FROM unnest(%s::int[], %s::text[], %s::boolean[]) AS found (row, said, taken)",
                 [
@@ -424,6 +431,12 @@ def _what_is_kept(manifest: dict[str, Any]) -> dict[str, Any]:
         | {"directive": export.get("directive") if export.get("directive") in ("full", "delta") else "other"},
         "report_period": {
             name: period.get(name) for name in ("start", "end") if _DAY.fullmatch(str(period.get(name)))
+        },
+        # What the agency tool itself found wrong with the export, by code.
+        "tool_problems": {
+            code: count
+            for code, count in (manifest.get("problems") or {}).items()
+            if re.fullmatch("[a-z_]{1,40}", str(code)) and type(count) is int
         },
         "key_fingerprint": fingerprint if re.fullmatch("[0-9a-f]{16}", fingerprint) else "",
     }

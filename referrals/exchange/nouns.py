@@ -4,6 +4,8 @@ One function a file; it sees only rows that are taken and new or changed since t
 behind every choice: docs/adr/0009-how-files-become-stages.md.
 """
 
+# ruff: noqa: S608 - the SQL is put together of our own names and lists; values are parameters.
+
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +115,7 @@ def put(
     filled = {"id": "gen_random_uuid()", "agency_id": "%(agency)s", "source_key": "w.source_key"}
     filled |= {name: f"w.{name}" for name in columns}
     for field in model._meta.local_concrete_fields:
-        if field.column in filled:
+        if not field.column or field.column in filled:
             continue
         if field.column in ("recorded_at", "changed_at"):
             filled[field.column] = "now()"
@@ -345,10 +347,12 @@ def _decide(statuses: str, parameters: Mapping[str, Any]) -> None:
             changed_at = now()
         FROM (
             SELECT DISTINCT ON (client_id) * FROM ({statuses}) found
-            ORDER BY client_id, array_position(ARRAY['actual', 'possible', 'not_trafficked'], status::text), day DESC
+            ORDER BY client_id,
+                     array_position(ARRAY['actual', 'possible', 'not_trafficked'], status::text), day DESC
         ) w
         WHERE n.id = w.client_id
-          AND (n.trafficking_status IN {_MISSING} OR (n.trafficking_status = 'possible' AND w.status = 'actual'))
+          AND (n.trafficking_status IN {_MISSING}
+               OR (n.trafficking_status = 'possible' AND w.status = 'actual'))
         """,
         parameters,
     )
@@ -363,8 +367,8 @@ SERVICES: Mapping[int, Mapping[int, str]] = {
           9: _HOUSING, 10: _HOUSING, 11: "fin", 12: "fin", 14: "mh_lt"},
     142: {2: "other", 5: "edu", 6: "empl", 7: "cjadv", 8: "life", 10: "family", 12: "med_lt", 13: "med_lt",
           14: "med_lt", 17: "sud", 18: "sud", 26: "other", 27: "med_lt", 28: "med_lt", 29: "outreach"},
-    143: {1: "other", 2: "cm", 3: "child", 4: "cjadv", 5: "edu", 6: "empl", 7: "basic", 8: "med_lt", 9: "life",
-          10: "mh_lt", 11: "outreach", 12: "sud", 13: "transp", 14: "other"},
+    143: {1: "other", 2: "cm", 3: "child", 4: "cjadv", 5: "edu", 6: "empl", 7: "basic", 8: "med_lt",
+          9: "life", 10: "mh_lt", 11: "outreach", 12: "sud", 13: "transp", 14: "other"},
     144: {1: "outreach", 2: "cm", 3: "benefits", 4: "benefits", 5: "benefits", 6: "other", 7: _HOUSING,
           8: "other", 9: _HOUSING, 10: "cm"},
     151: {1: "fin", 2: "fin", 3: "fin", 4: "fin", 7: "fin"},
@@ -375,15 +379,16 @@ SERVICES: Mapping[int, Mapping[int, str]] = {
 }  # fmt: skip
 
 PATH_REFERRALS: Mapping[int, str] = {
-    1: "mh_lt", 2: "sud", 3: "med_lt", 4: "empl", 5: "edu", 6: _HOUSING, 7: _HOUSING, 8: "benefits", 9: "empl",
-    10: "benefits", 11: "shel_em",
+    1: "mh_lt", 2: "sud", 3: "med_lt", 4: "empl", 5: "edu", 6: _HOUSING, 7: _HOUSING, 8: "benefits",
+    9: "empl", 10: "benefits", 11: "shel_em",
 }  # fmt: skip
 
 # Event code -> (what was needed, sector of the receiver). Event 2 is help on the spot, no referral.
 EVENTS: Mapping[int, tuple[str, str]] = {
     1: ("fin", ""), 3: ("intake", ""), 4: ("intake", ""), 5: ("cm", ""), 6: ("outreach", "outreach"),
     7: (_HOUSING, "housing"), 8: ("info_ref", ""), 9: ("info_ref", ""), 10: ("shel_em", "shelter"),
-    11: ("shel_tr", "housing"), 12: ("shel_tr", "housing"), 13: (_HOUSING, "housing"), 14: (_HOUSING, "housing"),
+    11: ("shel_tr", "housing"), 12: ("shel_tr", "housing"), 13: (_HOUSING, "housing"),
+    14: (_HOUSING, "housing"),
     15: (_HOUSING, "housing"), 16: ("fin", ""), 17: (_HOUSING, "housing"), 18: (_HOUSING, "housing"),
 }  # fmt: skip
 
@@ -520,7 +525,7 @@ def touchpoint(taking: Taking) -> None:
     own = {"agency": taking.agency_id}
     put(
         Touchpoint,
-        f'judged j LEFT JOIN agencies_county county ON county.fips = j."County" WHERE {LIVING}',
+        f"judged j WHERE {LIVING}",
         {
             "client_id": "j.client_id",
             "enrollment_id": "j.stay_id",
@@ -533,7 +538,7 @@ def touchpoint(taking: Taking) -> None:
             "status_decided_by": "COALESCE(j.\"StatusDecidedBy\", 'not_asked')",
             "trafficking_type": "COALESCE(j.\"TraffickingType\", 'not_asked')",
             "age_band": "COALESCE(j.\"AgeBand\", 'not_asked')",
-            "county_id": "county.fips",
+            "county_id": 'j."County"',
         },
         taking,
         key='j."TouchpointID"',
@@ -551,9 +556,9 @@ def touchpoint(taking: Taking) -> None:
         f"""
         UPDATE referrals_client n SET county_id = w.county, changed_at = now()
         FROM (
-            SELECT DISTINCT ON (j.client_id) j.client_id, county.fips AS county
-            FROM judged j JOIN agencies_county county ON county.fips = j."County"
-            WHERE {LIVING} AND j.client_id IS NOT NULL ORDER BY j.client_id, j."OccurredOn" DESC
+            SELECT DISTINCT ON (j.client_id) j.client_id, j."County" AS county
+            FROM judged j WHERE {LIVING} AND j."County" IS NOT NULL AND j.client_id IS NOT NULL
+            ORDER BY j.client_id, j."OccurredOn" DESC
         ) w
         WHERE n.id = w.client_id AND n.county_id IS NULL
         """,
@@ -646,7 +651,8 @@ def caseload(taking: Taking) -> None:
     # A client whose code somebody typed in before is this client, not another.
     _run(
         f'UPDATE referrals_client n SET source_key = j."PersonalID" FROM judged j WHERE {LIVING} '
-        "AND n.agency_id = %(agency)s AND n.source_key = '' AND n.code_token = decode(j.\"PersonalID\", 'hex')",
+        "AND n.agency_id = %(agency)s AND n.source_key = '' "
+        "AND n.code_token = decode(j.\"PersonalID\", 'hex')",
         own,
     )
     put(
@@ -690,7 +696,7 @@ def caseload(taking: Taking) -> None:
     )
     _decide(
         'SELECT c.id AS client_id, j."TraffickingStatus" AS status, '
-        "COALESCE(j.\"StatusDecidedBy\", 'ngo') AS by, "
+        "COALESCE(j.\"StatusDecidedBy\", 'unknown') AS by, "
         'COALESCE(j."EntryOn", j."LastContactOn") AS day, '
         "COALESCE(j.\"TraffickingType\", 'not_asked') AS type "
         f"FROM {client} AND j.\"TraffickingStatus\" IN ('actual', 'possible', 'not_trafficked')",
@@ -707,7 +713,7 @@ def caseload(taking: Taking) -> None:
             "sector": "%(sector)s::varchar",
             "kind": "'contact'",
             "trafficking_status": 'j."TraffickingStatus"',
-            "status_decided_by": "COALESCE(j.\"StatusDecidedBy\", 'ngo')",
+            "status_decided_by": "COALESCE(j.\"StatusDecidedBy\", 'unknown')",
             "trafficking_type": "COALESCE(j.\"TraffickingType\", 'not_asked')",
         },
         taking,

@@ -57,11 +57,15 @@ def sentence(code: str) -> Promise | str:
 
 
 PAUSES: dict[str, Promise | str] = {
-    "many_changes": _("%(file)s: of %(existing)s rows held, %(changed)s would change and %(gone)s are not in the file."),
+    "many_changes": _(
+        "%(file)s: of %(existing)s rows held, %(changed)s would change and %(gone)s are not in the file."
+    ),
     "few_rows": _("%(file)s: %(rows)s rows; the last file had %(before)s."),
-    "key_changed": _("The file was made with another key, or for another organization, than the last one. Every "
-                     "client would look new."),
-}  # fmt: skip
+    "key_changed": _(
+        "The file was made with another key, or for another organization, than the last one. "
+        "Every client would look new."
+    ),
+}
 
 
 def pause_sentence(why: dict[str, Any]) -> str:
@@ -101,9 +105,7 @@ def refused_zip(record: Import) -> tuple[bytes, int]:
     """
     found: dict[str, list[list[str]]] = {}
     for part in RefusedRows.objects.filter(source=record):
-        text = vault.unseal(
-            part.body_sealed, agency=part.agency_id, place="refusedrows.body", row=part.pk
-        )
+        text = vault.unseal(part.body_sealed, agency=part.agency_id, place="refusedrows.body", row=part.pk)
         rows = list(csv.reader(io.StringIO(text, newline="")))
         known = found.setdefault(part.file, rows[:1])
         known += rows[1:]
@@ -129,4 +131,5 @@ def _in_words(file: str, codes: str) -> str:
 
 def _safe(cell: str) -> str:
     """A cell that a spreadsheet program would run as a formula, made plain text."""
-    return f"'{cell}" if cell[:1] in ("=", "@", "\t", "\r", "+", "-") and not cell[1:].replace(".", "").isdigit() else cell
+    is_formula = cell[:1] in ("=", "@", "\t", "\r", "+", "-") and not cell[1:].replace(".", "").isdigit()
+    return f"'{cell}" if is_formula else cell

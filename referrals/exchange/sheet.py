@@ -1,5 +1,5 @@
-"""Reading an agency's own spreadsheet (CSV or XLSX) as people really keep them: titles above the header, mixed
-dates, blank rows, words of their own. It guesses what each column is; a person confirms (`Choice`).
+"""Reading an agency's own spreadsheet (CSV or XLSX) as people really keep them: titles above the header,
+mixed dates, blank rows, words of their own. It guesses what each column is; a person confirms (`Choice`).
 
 A birth date or an age becomes a band here and goes no further. Columns that look like identity can only be
 left out, or be the agency's own code, which is sealed before anything is written.
@@ -28,6 +28,7 @@ from agencies.models import County
 from referrals import picklists
 from referrals.exchange.intake import Row
 from referrals.exchange.staging import CASELOAD
+from referrals.exchange.words import SYNONYMS
 
 MAX_BYTES = 20 * 2**20
 MAX_UNPACKED = 300 * 2**20
@@ -51,7 +52,8 @@ class Field:
 
 FIELDS: tuple[Field, ...] = (
     Field("code", gettext_lazy("Client code (the agency's own; it is sealed)"),
-          r"^(client|case|participant|survivor|record|file)?( ?(id|code|number|no|nr|ref|reference))$|^code$|^case$"),
+          r"^(client|case|participant|survivor|record|file)?( ?(id|code|number|no|nr|ref|reference))$"
+          r"|^code$|^case$"),
     Field("birth_date", gettext_lazy("Birth date (only the age band is kept)"), r"birth|\bd ?o ?b\b|born"),
     Field("age", gettext_lazy("Age or age group (only the band is kept)"), r"\bage\b|age (group|band|range)"),
     Field("Gender", gettext_lazy("Gender"), r"gender|\bsex\b(?!.*(traff|exploit))", picklists.Gender),
@@ -63,11 +65,13 @@ FIELDS: tuple[Field, ...] = (
     Field("StatusDecidedBy", gettext_lazy("Who decided the status"), r"decided|determined by|identified by",
           picklists.StatusDecidedBy),
     Field("TraffickingType", gettext_lazy("Type of trafficking"),
-          r"type of (traff|exploit|victim)|traff\w* type|exploitation|sex.*labor|^type$", picklists.TraffickingType),
-    Field("ReferralSource", gettext_lazy("Who sent the client"), r"referr\w* (source|by|from)|^source$|how.*heard",
-          picklists.ReferralSource),
+          r"type of (traff|exploit|victim)|traff\w* type|exploitation|sex.*labor|^type$",
+          picklists.TraffickingType),
+    Field("ReferralSource", gettext_lazy("Who sent the client"),
+          r"referr\w* (source|by|from)|^source$|how.*heard", picklists.ReferralSource),
     Field("EntryOn", gettext_lazy("Entry date"),
-          r"(entry|intake|enroll\w*|admission|start|open\w*|begin\w*)( date)?$|date (of )?(entry|intake|enroll\w*|open\w*)"),
+          r"(entry|intake|enroll\w*|admission|start|open\w*|begin\w*)( date)?$"
+          r"|date (of )?(entry|intake|enroll\w*|open\w*)"),
     Field("ExitOn", gettext_lazy("Exit date"),
           r"(exit|discharge|clos\w+|end|left)( date)?$|date (of )?(exit|discharge|clos\w+)"),
     Field("Services", gettext_lazy("Services given"), r"service", picklists.ServiceType),
@@ -75,7 +79,8 @@ FIELDS: tuple[Field, ...] = (
     Field("ScreenedOn", gettext_lazy("Screening date"), r"screen\w*( date| on)?$|assessment date"),
     Field("ScreeningResult", gettext_lazy("Screening result"), r"screen\w* (result|outcome)",
           picklists.ScreeningResult),
-    Field("ReferredOn", gettext_lazy("Date of a referral sent"), r"referr\w* (date|out|sent)|date referred|^referred$"),
+    Field("ReferredOn", gettext_lazy("Date of a referral sent"),
+          r"referr\w* (date|out|sent)|date referred|^referred$"),
     Field("FollowedUpOn", gettext_lazy("Date of a follow-up after the exit"), r"follow.?up"),
 )  # fmt: skip
 BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
@@ -89,12 +94,14 @@ LABELS: Mapping[str, Promise | str] = {
 
 LEAVE_OUT = ""
 _IDENTITY = re.compile(
-    r"\bname|\bnom(bre)?\b|surname|alias|\bssn\b|social sec|\bphone|\btel\b|telephone|mobile|\bcell\b|e-?mail|"
-    r"address|street|\bzip\b|postal|\ba-?(number|no)\b|alien|passport|licen[cs]e|photo|contact (person|info)|"
+    r"\bname|\bnom(bre)?\b|surname|alias|\bssn\b|social sec|\bphone|\btel\b|telephone|mobile|\bcell\b|"
+    r"e-?mail|address|street|\bzip\b|postal|\ba-?(number|no)\b|alien|passport|licen[cs]e|photo|"
+    r"contact (person|info)|"
     r"\bnotes?\b|comment|narrative|emergency|\bplate\b|\bip\b"
 )
 _LOOKS_LIKE_IDENTITY = re.compile(
-    r"\S@\S+\.\w|^\d{3}-\d{2}-\d{4}$|^\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}$|^\d+ \w+.* (st|street|ave|avenue|rd|road|blvd|dr|lane|ln)\.?$",
+    r"\S@\S+\.\w|^\d{3}-\d{2}-\d{4}$|^\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}$|"
+    r"^\d+ \w+.* (st|street|ave|avenue|rd|road|blvd|dr|lane|ln)\.?$",
     re.IGNORECASE,
 )
 _BLANK = frozenset(
@@ -116,7 +123,7 @@ def _is_blank(cell: Cell) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """A column as found: its heading, whether it looks like identity, what it is guessed to be, cells filled."""
+    """A column as found: its heading, whether it looks like identity, its guess, how many cells it fills."""
 
     place: int
     heading: str
@@ -357,49 +364,6 @@ def _missing(text: str) -> str:
     return ""
 
 
-# Words of the field beside a list's own values and labels.
-_SYNONYMS: Mapping[str, Mapping[str, str]] = {
-    "Gender": {"f": "female", "woman": "female", "girl": "female", "fem": "female", "mujer": "female",
-               "m": "male", "man": "male", "boy": "male", "hombre": "male", "trans": "transgender",
-               "tg": "transgender", "mtf": "transgender", "ftm": "transgender", "nonbinary": "other",
-               "non binary": "other", "nb": "other", "other": "other", "x": "other"},
-    "TraffickingType": {"sex trafficking": "sex", "s": "sex", "st": "sex", "sexual": "sex", "cse": "sex",
-                        "csec": "sex", "sexual exploitation": "sex", "labour": "labor", "l": "labor", "lt": "labor",
-                        "labor trafficking": "labor", "forced labor": "labor", "work": "labor",
-                        "both": "sex_and_labor", "sex labor": "sex_and_labor", "labor sex": "sex_and_labor",
-                        "sex and labor": "sex_and_labor", "sl": "sex_and_labor", "unclear": "uncertain",
-                        "unsure": "uncertain", "not sure": "uncertain"},
-    "TraffickingStatus": {"confirmed": "actual", "yes": "actual", "y": "actual", "identified": "actual",
-                          "trafficked": "actual", "victim": "actual", "survivor": "actual", "potential": "possible",
-                          "suspected": "possible", "possible": "possible", "at risk": "possible",
-                          "likely": "possible", "maybe": "possible", "no": "not_trafficked", "n": "not_trafficked",
-                          "not confirmed": "possible", "not a victim": "not_trafficked"},
-    "StatusDecidedBy": {"agency": "ngo", "us": "ngo", "case manager": "ngo", "provider": "ngo", "self": "self_identified",
-                        "client": "self_identified", "le": "police", "law enforcement": "police", "court": "court_or_prosecution",
-                        "da": "court_or_prosecution", "hhs": "other_government"},
-    "ReferralSource": {"hotline": "other_hotline", "nhth": "national_hotline", "polaris": "national_hotline",
-                       "police": "law_enforcement", "le": "law_enforcement", "law enforcement": "law_enforcement",
-                       "cps": "child_welfare", "dcf": "child_welfare", "dcfs": "child_welfare", "hospital": "health_care",
-                       "shelter": "temporary_shelter", "family": "family_or_friend", "friend": "family_or_friend",
-                       "church": "faith_based", "lawyer": "attorney", "court": "prosecutor_or_court",
-                       "self referral": "self", "walk in": "self"},
-    "ScreeningResult": {"positive": "indicators_present", "yes": "indicators_present", "high": "indicators_present",
-                        "some": "some_indicators", "medium": "some_indicators", "negative": "no_indicators_today",
-                        "no": "no_indicators_today", "low": "no_indicators_today", "incomplete": "stopped"},
-    "Services": {"shelter": "shel_em", "emergency shelter": "shel_em", "housing": "shel_tr", "transitional": "shel_tr",
-                 "case management": "cm", "case mgmt": "cm", "cm": "cm", "counseling": "mh_lt", "therapy": "mh_lt",
-                 "mental health": "mh_lt", "legal": "legal_civ", "immigration": "legal_imm", "t visa": "tvisa",
-                 "medical": "med_lt", "health": "med_lt", "food": "basic", "clothing": "basic", "clothes": "basic",
-                 "hygiene": "basic", "transport": "transp", "transportation": "transp", "rides": "transp",
-                 "employment": "empl", "job": "empl", "job help": "empl", "education": "edu", "esl": "edu",
-                 "ged": "edu", "safety plan": "safety", "safety planning": "safety", "advocacy": "vadv",
-                 "crisis": "crisis", "crisis intervention": "crisis", "substance use": "sud", "interpreter": "interp",
-                 "childcare": "child", "child care": "child", "financial": "fin", "rent": "fin", "support group": "group",
-                 "benefits": "benefits", "follow up": "followup", "information": "info_ref", "referral": "info_ref",
-                 "dental": "dental", "outreach": "outreach", "intake": "intake", "life skills": "life"},
-}  # fmt: skip
-
-
 class Words:
     """Reads one column's words as values of a list: its values, labels, and words of the field."""
 
@@ -407,7 +371,8 @@ class Words:
         assert field.codelist is not None
         self._known = {_plain(member.value): member.value for member in field.codelist}
         self._known |= {_plain(member.label): member.value for member in field.codelist}
-        self._known |= _SYNONYMS.get(field.name, {})
+        for value, words in SYNONYMS.get(field.name, {}).items():
+            self._known |= dict.fromkeys(words.split(", "), value)
         self._has_missing = field.codelist.has_missing
 
     def read(self, cell: Cell) -> tuple[str, str | None]:
@@ -546,7 +511,7 @@ class Caseload:
         return [found.get(name, "") for name in CASELOAD.names()]
 
     def _age(self, cell: Callable[[str], Cell], born: str, entry: str, said: list[str]) -> dict[str, str]:
-        """The band at the entry (today without one): of the birth date where there is one, else of the age."""
+        """The band at the entry (today without one): of the birth date if there is one, else of the age."""
         if born:
             birth = date.fromisoformat(born)
             day = date.fromisoformat(entry) if entry else date.today()

@@ -5,6 +5,8 @@ came) and `judged` (typed, with the row's problems, what it points at, and wheth
 What becomes of a judged row is for `nouns`.
 """
 
+# ruff: noqa: S608 - the SQL is put together of our own names and lists; values are parameters.
+
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -111,6 +113,15 @@ _TYPED: Mapping[Type, tuple[str, Callable[[str], str], str]] = {
     Type.TEXT: ("text", lambda raw: f"left({raw}, 250)", "text_withheld"),
 }
 
+
+def _county(raw: str) -> str:
+    """The FIPS code of a county given by that code, or by a name that only one county of the hub has."""
+    return (
+        "(SELECT min(k.fips) FROM agencies_county k "
+        f"WHERE {raw} IN (k.fips, replace(lower(k.name), ' ', '_')) HAVING count(*) = 1)"
+    )
+
+
 # Columns of our own files, by the list that their words come from.
 _OURS: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("Touchpoint", "Sector"): one_of(_values(picklists.Sector)),
@@ -119,8 +130,10 @@ _OURS: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("Touchpoint", "TraffickingStatus"): one_of(_values(picklists.TraffickingStatus)),
     ("Touchpoint", "StatusDecidedBy"): one_of(_values(picklists.StatusDecidedBy)),
     ("Touchpoint", "TraffickingType"): one_of(_values(picklists.TraffickingType)),
-    ("Touchpoint", "County"): _matches(r"\d{5}"),
+    ("Touchpoint", "County"): _county,
     ("Screening", "Tool"): one_of(_values(picklists.ScreeningTool)),
+    # Narrower than the tool's: a word could be anybody's name.
+    ("Screening", "ToolVersion"): _matches(r"v?[0-9][0-9.]{0,9}[a-z]?"),
     ("Screening", "Language"): one_of(_values(picklists.Language)),
     ("Screening", "Result"): one_of(_values(picklists.ScreeningResult)),
     ("Screening", "SexAsked"): one_of(("yes", "no", "true", "false", "1", "0")),
@@ -282,7 +295,7 @@ CASELOAD = Layout(
     file="Caseload",
     key="RowKey",
     columns=(
-        # Written by our own reader of spreadsheets; neither the code's token nor its box is kept with the row.
+        # Written by our own reader of spreadsheets; neither the code's token nor its box stays with the row.
         Column("RowKey", "text", _matches("[0-9a-f]{40}:[0-9]{0,8}"), "code_missing"),
         Column("PersonalID", "text", _TOKEN, "code_missing", is_kept=False),
         Column("ClientRow", "uuid", _matches("[0-9a-f-]{36}", "{raw}::uuid"), "code_missing", is_kept=False),
@@ -313,6 +326,11 @@ CASELOAD = Layout(
         ("EntryOn", "date_in_future", _FUTURE.format("EntryOn")),
         ("ExitOn", "date_in_future", _FUTURE.format("ExitOn")),
         ("EntryOn", "entry_missing", 't."EntryOn" IS NULL'),
+        (
+            "StatusDecidedBy",
+            "status_without_decider",
+            "t.\"TraffickingStatus\" IN ('possible', 'actual') AND t.\"StatusDecidedBy\" IS NULL",
+        ),
     ),
 )
 """An agency's own spreadsheet, once it is read: a row is a client and, with an entry date, an enrollment."""
@@ -417,7 +435,8 @@ def judge(layout: Layout, header: Sequence[str], *, agency_id: int) -> None:
             )
     if layout.project:
         joins.append(
-            "LEFT JOIN agencies_project project ON project.agency_id = %(agency)s AND project.source_key <> '' "
+            "LEFT JOIN agencies_project project ON project.agency_id = %(agency)s "
+            "AND project.source_key <> '' "
             'AND project.source_key = t."ProjectID"'
         )
         points = ["project.id AS project_id"]
@@ -425,7 +444,8 @@ def judge(layout: Layout, header: Sequence[str], *, agency_id: int) -> None:
     rules = [f"CASE WHEN {condition} THEN '{name}:{code}' END" for name, code, condition in layout.rules]
     if layout.stay == "may":
         rules.append(
-            "CASE WHEN t.\"EnrollmentID\" IS NOT NULL AND stay.id IS NULL THEN 'EnrollmentID:enrollment_missing' END"
+            'CASE WHEN t."EnrollmentID" IS NOT NULL AND stay.id IS NULL '
+            "THEN 'EnrollmentID:enrollment_missing' END"
         )
     json = "to_jsonb(t) - ARRAY['row', 'again', 'problems'"
     json += "".join(f", '{name}'" for name in kept) + "]::text[]"
@@ -434,11 +454,12 @@ def judge(layout: Layout, header: Sequence[str], *, agency_id: int) -> None:
         CREATE TEMP TABLE judged ON COMMIT DROP AS
         SELECT cells.*,
                {musts} AND cardinality(cells.refusals) = 0 AS taken,
-               CASE WHEN cells.kept_id IS NULL THEN 'new' WHEN cells.kept_digest = cells.digest THEN 'unchanged'
-                    ELSE 'changed' END AS state
+               CASE WHEN cells.kept_id IS NULL THEN 'new'
+                    WHEN cells.kept_digest = cells.digest THEN 'unchanged' ELSE 'changed' END AS state
         FROM (
             SELECT cells.*, array_remove(ARRAY[{", ".join(refusals)}]::text[], NULL) AS refusals,
-                   sha256(convert_to('{MAPPING_VERSION}|' || cells.deleted || ({digest})::text, 'UTF8')) AS digest
+                   sha256(convert_to('{MAPPING_VERSION}|' || cells.deleted || ({digest})::text, 'UTF8'))
+                       AS digest
             FROM (
                 SELECT cells.*, cells.row_json AS digest_json, {deleted} AS deleted
                 FROM (
@@ -449,14 +470,15 @@ def judge(layout: Layout, header: Sequence[str], *, agency_id: int) -> None:
                            {client}, {stay}, {", ".join(points)}
                     FROM (
                         SELECT row, again, {", ".join(outer)},
-                               COALESCE(string_to_array(said, ';'), ARRAY[]::text[]) || array_remove(ARRAY[{", ".join(problems)}]::text[], NULL) AS problems
+                               COALESCE(string_to_array(said, ';'), ARRAY[]::text[])
+                                   || array_remove(ARRAY[{", ".join(problems)}]::text[], NULL) AS problems
                         FROM (SELECT row, again, said, {", ".join(inner)} FROM staged OFFSET 0) raw OFFSET 0
                     ) t
                     {" ".join(joins)}
                 ) cells
             ) cells
         ) cells
-    """  # noqa: S608 (names and lists are this file's and the schema's; values are parameters)
+    """
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE pg_temp.staged")
         cursor.execute(

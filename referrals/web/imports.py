@@ -123,7 +123,8 @@ class ColumnsForm(forms.Form):
         for column in columns:
             allowed = [one for one in every if not column.is_identity or one[0] in (LEAVE_OUT, "code")]
             self.fields[f"column_{column.place}"] = forms.ChoiceField(
-                label=column.heading or _("Column %(number)s, without a heading") % {"number": column.place + 1},
+                label=column.heading
+                or _("Column %(number)s, without a heading") % {"number": column.place + 1},
                 choices=allowed,
                 initial=chosen.get(str(column.place), LEAVE_OUT) if chosen else column.guess,
                 required=False,
@@ -208,7 +209,9 @@ class ImportJob(AgencyView):
                 "is_trial": bool(found.arguments.get("dry_run")),
                 "record": record,
                 "pauses": [reasons.pause_sentence(why) for why in found.result.get("pause", [])],
-                "files": [(name, files[name]) for name in (*FILES, "Caseload") if files.get(name, {}).get("read")],
+                "files": [
+                    (name, files[name]) for name in (*FILES, "Caseload") if files.get(name, {}).get("read")
+                ],
                 "said": _said(record) if record else _said_of_trial(files),
             },
         )

@@ -1,4 +1,4 @@
-"""`import_bundle FILE --agency SLUG`: take a bundle of the agency tool in, here and now, as the hub's hand."""
+"""`import_bundle FILE --agency SLUG`: take in a bundle of the agency tool, here and now, as the hub."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What no bundle may be: raw, identifying, tampered with, or made to do harm. Each refusal beside its allowed case."""
+"""What no bundle may be: raw, identifying, tampered with, made to do harm; each beside its allowed case."""
 
 import zipfile
 from pathlib import Path
@@ -21,8 +21,7 @@ def check(path: Path) -> dict[str, int]:
 
 
 def with_column(path: Path, file: str, column: str, value: str, **options: Any) -> Path:
-    columns = {name: "" for name in ()}
-    row = {**columns, **(person("ana") if file == "Client" else {}), column: value}
+    row = {**(person("ana") if file == "Client" else {}), column: value}
     return bundle_file(path, extra_columns={file: [column]}, **{file: [row]}, **options)
 
 

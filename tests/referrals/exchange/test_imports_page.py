@@ -44,44 +44,46 @@ def run_the_job(world: World, letter: str) -> Job:
     return job
 
 
-def test_a_bundle_goes_in_by_the_page(lasting_world: World, tmp_path: Path) -> None:
-    browser = lasting_world.browser("A", "data_lead")
+def test_a_bundle_goes_in_by_the_page(world: World, tmp_path: Path) -> None:
+    browser = world.browser("A", "data_lead")
     sent = send(browser, small_network(tmp_path / "b.zip").read_bytes())
     assert sent.status_code == 302
     waiting = browser.get(sent.url)
     assert b"hx-trigger" in waiting.content
     part = browser.get(sent.url, headers={"HX-Request": "true"})
     assert b"<html" not in part.content and b'id="import"' in part.content
-    assert run_the_job(lasting_world, "A").state == JobState.DONE
+    assert run_the_job(world, "A").state == JobState.DONE
     done = browser.get(sent.url).content.decode()
     assert "Nothing is wrong in any row." in done and "hx-trigger" not in done
-    with acting_as(Actor.hub(lasting_world.agency("A"))):
+    with acting_as(Actor.hub(world.agency("A"))):
         assert Client.objects.count() == 3
     assert "Bundle" in browser.get("/imports/").content.decode()
 
 
-def test_a_raw_export_is_refused_at_the_door_and_not_kept(lasting_world: World, tmp_path: Path, settings: Any) -> None:
+def test_a_raw_export_is_refused_at_the_door_and_not_kept(
+    world: World, tmp_path: Path, settings: Any
+) -> None:
     with zipfile.ZipFile(tmp_path / "raw.zip", "w") as raw:
         raw.writestr("Client.csv", "PersonalID,FirstName\n1,Invented\n")
-    page = send(lasting_world.browser("A", "data_lead"), (tmp_path / "raw.zip").read_bytes())
+    page = send(world.browser("A", "data_lead"), (tmp_path / "raw.zip").read_bytes())
     assert "agency tool on it first" in page.content.decode()
     assert not Path(settings.INBOX).exists() or not list(Path(settings.INBOX).iterdir())
-    with acting_as(Actor.hub(lasting_world.agency("A"))):
+    with acting_as(Actor.hub(world.agency("A"))):
         assert not Job.objects.exists()
 
 
-def test_an_identifier_is_refused_by_the_job_with_a_sentence(lasting_world: World, tmp_path: Path) -> None:
-    browser = lasting_world.browser("A", "data_lead")
+def test_an_identifier_is_refused_by_the_job_with_a_sentence(world: World, tmp_path: Path) -> None:
+    browser = world.browser("A", "data_lead")
     path = bundle_file(tmp_path / "b.zip", extra_columns={"Client": ["LastName"]},
                        Client=[{**person("ana"), "LastName": "Inventado"}])  # fmt: skip
     sent = send(browser, path.read_bytes())
-    assert run_the_job(lasting_world, "A").state == JobState.FAILED
+    assert run_the_job(world, "A").state == JobState.FAILED
     page = browser.get(sent.url).content.decode()
     assert "LastName" in page and "Inventado" not in page
 
 
-def test_a_spreadsheet_is_mapped_and_taken_in(lasting_world: World) -> None:
-    browser = lasting_world.browser("A", "data_lead")
+def test_a_spreadsheet_is_mapped_and_taken_in(world: World) -> None:
+    browser = world.browser("A", "data_lead")
     sent = send(browser, workbook(MESSY), "caseload.xlsx")
     assert sent.status_code == 302 and "/imports/columns/" in sent.url
     page = browser.get(sent.url)
@@ -95,7 +97,7 @@ def test_a_spreadsheet_is_mapped_and_taken_in(lasting_world: World) -> None:
     assert "own code" in wrong.content.decode()
     taken = browser.post(sent.url, answers)
     assert taken.status_code == 302
-    job = run_the_job(lasting_world, "A")
+    job = run_the_job(world, "A")
     assert job.state == JobState.DONE, job.error
     page = browser.get(taken.url).content.decode()
     assert "The row has no client code." in page
@@ -103,15 +105,21 @@ def test_a_spreadsheet_is_mapped_and_taken_in(lasting_world: World) -> None:
     assert again.context["form"]["column_0"].value() == "code"
 
 
-def test_problems_and_refused_rows_are_handed_back_and_entered_in_the_ledger(lasting_world: World) -> None:
-    browser = lasting_world.browser("A", "data_lead")
+def test_problems_and_refused_rows_are_handed_back_and_entered_in_the_ledger(world: World) -> None:
+    browser = world.browser("A", "data_lead")
     page = browser.get(send(browser, workbook(MESSY), "caseload.xlsx").url)
     form = page.context["form"]
-    browser.post(page.request["PATH_INFO"], {n: form[n].value() or "" for n in form.fields if n != "is_trial"})
-    run_the_job(lasting_world, "A")
-    with acting_as(Actor.hub(lasting_world.agency("A"))):
+    browser.post(
+        page.request["PATH_INFO"], {n: form[n].value() or "" for n in form.fields if n != "is_trial"}
+    )
+    run_the_job(world, "A")
+    with acting_as(Actor.hub(world.agency("A"))):
         record = Import.objects.get()
-    listed = list(csv.DictReader(io.StringIO(browser.get(f"/imports/{record.pk}/problems.csv").content.decode("utf-8-sig"))))
+    listed = list(
+        csv.DictReader(
+            io.StringIO(browser.get(f"/imports/{record.pk}/problems.csv").content.decode("utf-8-sig"))
+        )
+    )
     assert {"file": "Caseload", "row": "7", "column": "Entry date", "taken": "yes", "code": "date_unreadable",
             "why": "The date can't be read. It was left blank."} in listed  # fmt: skip
     packed = zipfile.ZipFile(io.BytesIO(browser.get(f"/imports/{record.pk}/rows-not-taken.zip").content))
@@ -119,7 +127,7 @@ def test_problems_and_refused_rows_are_handed_back_and_entered_in_the_ledger(las
     assert rows[0][:3] == ["row", "why", "Case #"] and "Client Name" not in rows[0]
     assert [row[0] for row in rows[1:]] == ["8", "10"]
     assert "has no client code" in rows[1][1]
-    with acting_as(Actor.hub(lasting_world.agency("A"))):
+    with acting_as(Actor.hub(world.agency("A"))):
         assert LedgerEntry.objects.filter(verb="import.rows_exported", rows=2).exists()
         assert LedgerEntry.objects.filter(verb="import.problems_exported").exists()
 
@@ -127,7 +135,11 @@ def test_problems_and_refused_rows_are_handed_back_and_entered_in_the_ledger(las
 def test_a_paused_import_is_decided_on_its_page(lasting_world: World, tmp_path: Path, settings: Any) -> None:
     browser = lasting_world.browser("A", "data_lead")
     names = [f"p{at}" for at in range(60)]
-    for sex, act, state in ((0, "", JobState.DONE), (1, "stop", JobState.CANCELLED), (1, "go_on", JobState.DONE)):
+    for sex, act, state in (
+        (0, "", JobState.DONE),
+        (1, "stop", JobState.CANCELLED),
+        (1, "go_on", JobState.DONE),
+    ):
         path = bundle_file(tmp_path / "b.zip", Client=[person(name, Sex=sex) for name in names])
         sent = send(browser, path.read_bytes())
         job = run_the_job(lasting_world, "A")
@@ -144,25 +156,32 @@ def test_a_paused_import_is_decided_on_its_page(lasting_world: World, tmp_path: 
         assert not list(Path(settings.INBOX).iterdir())
 
 
-def test_a_trial_says_what_would_happen(lasting_world: World, tmp_path: Path) -> None:
-    browser = lasting_world.browser("A", "data_lead")
+def test_a_trial_says_what_would_happen(world: World, tmp_path: Path) -> None:
+    browser = world.browser("A", "data_lead")
     sent = send(browser, small_network(tmp_path / "b.zip").read_bytes(), is_trial="on")
-    run_the_job(lasting_world, "A")
+    run_the_job(world, "A")
     assert "This was a trial" in browser.get(sent.url).content.decode()
-    with acting_as(Actor.hub(lasting_world.agency("A"))):
+    with acting_as(Actor.hub(world.agency("A"))):
         assert not Client.objects.exists()
 
 
-@pytest.mark.parametrize(("letter", "role", "status"), [("A", "data_lead", 200), ("A", "caseworker", 404), ("B", "data_lead", 404)])
+@pytest.mark.parametrize(
+    ("letter", "role", "status"), [("A", "data_lead", 200), ("A", "caseworker", 404), ("B", "data_lead", 404)]
+)
 def test_only_the_agencys_own_data_lead_sees_an_import(
-    lasting_world: World, tmp_path: Path, letter: str, role: str, status: int
+    world: World, tmp_path: Path, letter: str, role: str, status: int
 ) -> None:
-    owner = lasting_world.browser("A", "data_lead")
+    owner = world.browser("A", "data_lead")
     sent = send(owner, small_network(tmp_path / "b.zip").read_bytes())
-    run_the_job(lasting_world, "A")
+    run_the_job(world, "A")
     columns = send(owner, workbook(MESSY), "caseload.xlsx").url
-    with acting_as(Actor.hub(lasting_world.agency("A"))):
+    with acting_as(Actor.hub(world.agency("A"))):
         record = Import.objects.get()
-    browser = lasting_world.browser(letter, role)
-    for address in (sent.url, columns, f"/imports/{record.pk}/problems.csv", f"/imports/{record.pk}/rows-not-taken.zip"):
+    browser = world.browser(letter, role)
+    for address in (
+        sent.url,
+        columns,
+        f"/imports/{record.pk}/problems.csv",
+        f"/imports/{record.pk}/rows-not-taken.zip",
+    ):
         assert browser.get(address).status_code == status, address

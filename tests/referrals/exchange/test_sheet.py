@@ -1,5 +1,7 @@
 """Spreadsheets as people keep them: read, guessed, refused where they say who somebody is, and taken in."""
 
+# ruff: noqa: E501 - tables of cells read better in one line.
+
 import io
 import zipfile
 from datetime import date, datetime
@@ -101,7 +103,11 @@ def test_csv_is_read_however_it_is_separated(text: str) -> None:
 
 
 def test_a_heading_merged_over_two_rows_is_one_heading() -> None:
-    rows = [["Client", None, "Dates", None], ["Code", "Sex", "Entry", "Exit"], ["A1", "F", date(2025, 1, 2), None]]
+    rows = [
+        ["Client", None, "Dates", None],
+        ["Code", "Sex", "Entry", "Exit"],
+        ["A1", "F", date(2025, 1, 2), None],
+    ]
     assert [c.guess for c in Sheet(workbook(rows)).columns()] == ["code", "Gender", "EntryOn", "ExitOn"]
     rows = [["Case ID", "Who", None], [None, "Sex", "Age"], ["A1", "F", 30]]
     assert [c.guess for c in Sheet(workbook(rows)).columns()] == ["code", "Gender", "age"]
@@ -156,14 +162,18 @@ def test_an_age_that_makes_no_one_band_is_reported(cell: Any) -> None:
 def test_what_looks_like_identity_can_only_be_left_out_or_be_the_code(heading: str, cells: list[str]) -> None:
     assert sheet.looks_like_identity(heading, cells)
     assert not sheet.looks_like_identity("Gender", ["F", "M"])
-    columns = Sheet(workbook([["Case ID", heading, "County"], ["A1", (cells or ["x"])[0], "Alder"]])).columns()
+    columns = Sheet(
+        workbook([["Case ID", heading, "County"], ["A1", (cells or ["x"])[0], "Alder"]])
+    ).columns()
     assert columns[1].guess == ""
     assert Choice({0: "code", 1: "County"}).wrong_with(columns)
     assert not Choice({0: "code", 1: ""}).wrong_with(columns)
     assert not Choice({1: "code"}).wrong_with(columns)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"PK\x03\x04 no zip", b"\xd0\xcf\x11\xe0old", b"one line"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\r\n", b"PK\x03\x04 no zip", b"\xd0\xcf\x11\xe0old", b"one line"]
+)
 def test_what_is_no_spreadsheet_is_refused(content: bytes) -> None:
     with pytest.raises(jobs.Refused):
         Sheet(content)
@@ -173,9 +183,9 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyP
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("xl/workbook.xml", "<workbook/>")
-        for part in range(33):
-            bomb.writestr(f"xl/worksheets/sheet{part}.xml", b"0" * 10_000_000)
+        bomb.writestr("xl/worksheets/sheet1.xml", b"0" * 5_000_000)
     content = buffer.getvalue()
+    monkeypatch.setattr(sheet, "MAX_UNPACKED", 4_000_000)
     monkeypatch.setattr(sheet, "CalamineWorkbook", None)  # would raise another error than Refused
     with pytest.raises(jobs.Refused, match="unpacks"):
         Sheet(content)
@@ -202,11 +212,11 @@ def take(world: World, letter: str, content: bytes, **options: Any) -> Job:
     return job
 
 
-def test_a_messy_caseload_is_taken_in_and_its_defects_reported(lasting_world: World) -> None:
+def test_a_messy_caseload_is_taken_in_and_its_defects_reported(world: World) -> None:
     for name in ("Alder", "Birch"):
-        lasting_world.county(name)
-    agency = lasting_world.agency("A")
-    job = take(lasting_world, "A", workbook(MESSY))
+        world.county(name)
+    agency = world.agency("A")
+    job = take(world, "A", workbook(MESSY))
     assert job.state == JobState.DONE, job.error
     counts = job.result["files"]["Caseload"]
     assert (counts["read"], counts["taken"], counts["refused"]) == (6, 4, 2)
@@ -220,7 +230,11 @@ def test_a_messy_caseload_is_taken_in_and_its_defects_reported(lasting_world: Wo
         assert (one.gender, one.age_band, one.county_id, one.trafficking_status, one.trafficking_type) == (
             "female", "18_24", "99001", "actual", "sex",
         )  # fmt: skip
-        assert (two.age_band, two.trafficking_status, two.trafficking_type) == ("13_17", "possible", "sex_and_labor")
+        assert (two.age_band, two.trafficking_status, two.trafficking_type) == (
+            "13_17",
+            "possible",
+            "sex_and_labor",
+        )
         assert (three.gender, three.trafficking_type, three.county_id) == ("unknown", "labor", None)
         assert bytes(one.code_token) == vault.token("hl-001", agency=agency.pk, place="client.code")
         assert sorted(str(day) for day in Enrollment.objects.filter(client=one).values_list("entry_on", flat=True)) == [
@@ -230,28 +244,27 @@ def test_a_messy_caseload_is_taken_in_and_its_defects_reported(lasting_world: Wo
         assert sorted(Service.objects.filter(client=one).values_list("type", flat=True)) == [
             "basic", "legal_civ", "shel_em",
         ]  # fmt: skip
-        assert {code for code in ImportProblem.objects.values_list("row", "column", "code")} == {
+        assert set(ImportProblem.objects.values_list("row", "column", "code")) == {
             (7, "County", "code_unknown"), (7, "EntryOn", "date_unreadable"), (7, "EntryOn", "entry_missing"),
-            (8, "RowKey", "code_missing"), (8, "EntryOn", "code_missing"), (9, "ExitOn", "exit_before_entry"),
-            (10, "RowKey", "duplicate_id"),
-        } - {(8, "EntryOn", "code_missing")}  # fmt: skip
+            (8, "RowKey", "code_missing"), (9, "ExitOn", "exit_before_entry"), (10, "RowKey", "duplicate_id"),
+        } | {(row, "StatusDecidedBy", "status_without_decider") for row in (4, 6, 9, 10)}  # fmt: skip
         sent = RefusedRows.objects.get()
         text = vault.unseal(sent.body_sealed, agency=agency.pk, place="refusedrows.body", row=sent.pk)
         assert "hl-002" in text and "Invented" not in text
 
 
 def test_no_name_no_birth_date_and_no_code_stands_in_plain_text(
-    lasting_world: World, settings: Any, tmp_path: Path
+    world: World, settings: Any, tmp_path: Path
 ) -> None:
     from django.db import connection
 
-    agency = lasting_world.agency("A")
-    actor = lasting_world.actor("A", "data_lead")
+    agency = world.agency("A")
+    actor = world.actor("A", "data_lead")
     with acting_as(actor):
         name = caseload.receive(workbook(MESSY))
         waiting = (Path(settings.INBOX) / name).read_bytes()
     assert b"Invented" not in waiting and b"PK\x03\x04" not in waiting
-    take(lasting_world, "A", workbook(MESSY))
+    take(world, "A", workbook(MESSY))
     with acting_as(Actor.hub(agency)), connection.cursor() as cursor:
         for table in connection.introspection.table_names():
             if table.startswith(("referrals_", "agencies_job", "agencies_ledger")):
@@ -261,12 +274,15 @@ def test_no_name_no_birth_date_and_no_code_stands_in_plain_text(
                     assert secret not in text, (table, secret)
 
 
-def test_the_same_spreadsheet_again_changes_nothing_and_its_columns_are_remembered(lasting_world: World) -> None:
-    agency = lasting_world.agency("A")
-    take(lasting_world, "A", workbook(MESSY))
+def test_the_same_spreadsheet_again_changes_nothing_and_its_columns_are_remembered(world: World) -> None:
+    agency = world.agency("A")
+    take(world, "A", workbook(MESSY))
     with acting_as(Actor.hub(agency)):
-        before = list(Client.objects.order_by("pk").values()), list(Touchpoint.objects.order_by("pk").values())
-    job = take(lasting_world, "A", workbook(MESSY))
+        before = (
+            list(Client.objects.order_by("pk").values()),
+            list(Touchpoint.objects.order_by("pk").values()),
+        )
+    job = take(world, "A", workbook(MESSY))
     counts = job.result["files"]["Caseload"]
     assert (counts["new"], counts["changed"], counts["unchanged"]) == (0, 0, 4)
     with acting_as(Actor.hub(agency)):
@@ -277,35 +293,46 @@ def test_the_same_spreadsheet_again_changes_nothing_and_its_columns_are_remember
         assert caseload.remembered(Sheet(workbook(MESSY)))
 
 
-def test_a_dry_run_of_a_spreadsheet_writes_nothing(lasting_world: World) -> None:
-    agency = lasting_world.agency("A")
-    job = take(lasting_world, "A", workbook(MESSY), is_dry_run=True)
+def test_a_dry_run_of_a_spreadsheet_writes_nothing(world: World) -> None:
+    agency = world.agency("A")
+    job = take(world, "A", workbook(MESSY), is_dry_run=True)
     assert job.state == JobState.DONE and job.result["files"]["Caseload"]["taken"] == 4
     with acting_as(Actor.hub(agency)):
-        assert not Client.objects.exists() and not ImportedRow.objects.exists() and not RefusedRows.objects.exists()
+        assert (
+            not Client.objects.exists()
+            and not ImportedRow.objects.exists()
+            and not RefusedRows.objects.exists()
+        )
 
 
-def test_a_client_typed_in_before_is_found_by_its_code(lasting_world: World) -> None:
-    client = lasting_world.client("A", "HL-001", gender="other")
-    take(lasting_world, "A", workbook(MESSY))
-    with acting_as(Actor.hub(lasting_world.agency("A"))):
+def test_a_client_typed_in_before_is_found_by_its_code(world: World) -> None:
+    client = world.client("A", "HL-001", gender="other")
+    take(world, "A", workbook(MESSY))
+    with acting_as(Actor.hub(world.agency("A"))):
         assert Client.objects.count() == 3
         found = Client.objects.get(pk=client.pk)
-        assert vault.unseal(found.code_sealed, agency=found.agency_id, place="client.code", row=found.pk) == "HL-001"
+        assert (
+            vault.unseal(found.code_sealed, agency=found.agency_id, place="client.code", row=found.pk)
+            == "HL-001"
+        )
         assert Enrollment.objects.filter(client=client).count() == 2
 
 
-def test_another_agency_can_not_open_a_waiting_spreadsheet(lasting_world: World) -> None:
-    with lasting_world.acting("A", "data_lead"):
+def test_another_agency_can_not_open_a_waiting_spreadsheet(world: World) -> None:
+    with world.acting("A", "data_lead"):
         name = caseload.receive(workbook(MESSY))
-    assert caseload.open_sheet(name, agency_id=lasting_world.agency("A").pk)
+    assert caseload.open_sheet(name, agency_id=world.agency("A").pk)
     with pytest.raises(jobs.Refused, match="no such file"):
-        caseload.open_sheet(name, agency_id=lasting_world.agency("B").pk)
+        caseload.open_sheet(name, agency_id=world.agency("B").pk)
 
 
-def test_screenings_may_stand_in_a_column(lasting_world: World) -> None:
-    rows = [["Client ID", "Screening date", "Screening result"], ["A1", "1/2/2025", "positive"], ["A2", "1/3/2025", ""]]
-    take(lasting_world, "A", workbook(rows))
-    with acting_as(Actor.hub(lasting_world.agency("A"))):
+def test_screenings_may_stand_in_a_column(world: World) -> None:
+    rows = [
+        ["Client ID", "Screening date", "Screening result"],
+        ["A1", "1/2/2025", "positive"],
+        ["A2", "1/3/2025", ""],
+    ]
+    take(world, "A", workbook(rows))
+    with acting_as(Actor.hub(world.agency("A"))):
         assert sorted(Screening.objects.values_list("result", flat=True)) == ["indicators_present", "stopped"]
     assert not list(Path(settings.INBOX).glob("*"))
