@@ -38,17 +38,19 @@ class ReferralForm(forms.Form):
 class AnswerOfferForm(forms.Form):
     """The receiver's answer, once."""
 
-    outcome = Answer(
-        ResponseOutcome,
+    outcome = forms.ChoiceField(
         label=_("Your answer"),
-        required=True,
-        widget=forms.RadioSelect(),
+        choices=[
+            (ResponseOutcome.ACCEPTED.value, _("Accept")),
+            (ResponseOutcome.WAITLISTED.value, _("Put on our waitlist")),
+            (ResponseOutcome.DECLINED.value, _("Decline")),
+        ],
+        widget=forms.RadioSelect,
         error_messages={"required": _("Choose an answer.")},
     )
     reason = Answer(
         picklists.DeclineReason,
-        label=_("If you decline: why"),
-        help_text=_("The sender sees it and knows what to do next."),
+        label=_("Why"),
     )
 
     def clean(self) -> dict[str, Any]:

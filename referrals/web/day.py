@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -20,6 +19,7 @@ from referrals import queries
 from referrals.forms.clients import FilterForm, FindForm
 from referrals.models import Client, Draft, Referral
 from referrals.web.entry import ENTRIES, entry_url
+from referrals.web.words import day_words
 
 DAY_ROWS = 12
 PAGE_ROWS = 50
@@ -31,7 +31,8 @@ class Row:
 
     client: Any
     code: str
-    last: date | None
+    last: str
+    since: str
     days: int | None
     is_silent: bool
     waiting: Referral | None
@@ -47,7 +48,8 @@ def rows_of(clients: Iterable[Client]) -> list[Row]:
         last = max((day for day in (touched, one.last_service_on) if day), default=None)
         days = (today - last).days if last else None
         silent = one.is_enrolled and (days is None or days > limit)
-        rows.append(Row(one, queries.code_of(one), last, days, silent, waiting.get(one.pk)))
+        words = day_words(last), day_words(one.enrolled_on)
+        rows.append(Row(one, queries.code_of(one), *words, days, silent, waiting.get(one.pk)))
     if rows:
         ledger.record("client.listed", rows=len(rows))
     return rows
@@ -113,7 +115,7 @@ class Clients(AgencyView):
         context = {
             "filters": filters,
             "is_filtered": filters.is_bound and filters.is_valid() and any(filters.cleaned_data.values()),
-            "find": FindForm(auto_id="find_%s"),
+            "may_edit": self.actor.may(Permission.CLIENT_EDIT),
             "page": page,
             "rows": rows_of(page.object_list),
         }

@@ -29,4 +29,5 @@ urlpatterns = [
     path("drafts/<slug:form>/", entry.KeepDraft.as_view(), name="draft"),
     path("drafts/<slug:form>/<uuid:client>/", entry.KeepDraft.as_view(), name="draft"),
     *imports.urlpatterns,
+    *imports.urlpatterns,
 ]
