@@ -27,7 +27,11 @@ QUIET = ["--loglevel", "WARNING"]
 
 
 def prepare() -> None:
-    """Bring database, keys and static files to what the code wants. Fast where nothing is to do."""
+    """Bring database, keys and static files to what the code wants. Fast where nothing is to do.
+
+    From here on a polite kill ends this process as Ctrl+C does, so that its children end with it.
+    """
+    signal.signal(signal.SIGTERM, _leave)
     _make_demo_database()
     vault.ensure_kek()
     owner = connections["owner"]
@@ -36,6 +40,10 @@ def prepare() -> None:
         call_command("migrate", database="owner", verbosity=0, interactive=False)
     settings.INBOX.mkdir(mode=0o700, parents=True, exist_ok=True)
     call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def _make_demo_database() -> None:
@@ -85,8 +93,11 @@ def worker() -> AbstractContextManager[subprocess.Popen[bytes]]:
 
 
 def beat() -> AbstractContextManager[subprocess.Popen[bytes]]:
-    """The clock: sweeps lost jobs, seals ledgers, releases closed periods."""
+    """The clock: sweeps lost jobs, seals ledgers, releases closed periods. It remembers nothing, so that a
+    file torn by a kill can't stop it: all it does is due within the hour anyway."""
     schedule = str(settings.DATA / "beat-schedule")
+    for torn in settings.DATA.glob("beat-schedule*"):
+        torn.unlink()
     return process(str(BIN / "celery"), "-A", "casehub", "beat", "-s", schedule, *QUIET, log="beat")
 
 
@@ -136,6 +147,10 @@ def stay(children: list[subprocess.Popen[bytes]]) -> None:
         while all(child.poll() is None for child in children):
             time.sleep(5)
             embedded.start()
-        raise SystemExit(f"A process of the hub has ended. See {settings.DATA / 'logs'}.")
+        ended = next(child for child in children if child.poll() is not None)
+        raise SystemExit(
+            f"{' '.join(map(str, ended.args[:4]))} has ended ({ended.returncode}). "
+            f"See {settings.DATA / 'logs'}."
+        )
     except KeyboardInterrupt:
         return

@@ -89,8 +89,8 @@ def the_settings() -> str:
         above = ""
     return _page(
         "Settings",
-        "Environment variables of the hub; `casehub/settings/base.py` reads them all. The embedded servers add "
-        "`CASEHUB_DATA`, the folder of their data; the tests add `CASEHUB_TEST_SLOT`, a suffix of the test "
+        "Environment variables of the hub; `casehub/settings/base.py` reads them all. The embedded servers "
+        "add `CASEHUB_DATA`, the folder of their data; the tests add `CASEHUB_TEST_SLOT`, a suffix of the test "
         "database's name, and `CASEHUB_NO_SKIPS`, under which a missing Chromium is an error.",
         _table(["variable", "kind", "default", "meaning"], rows),
     )
@@ -166,8 +166,8 @@ def data_dictionary() -> str:
         parts.append(_table(["column", "type", "privacy"], rows))
     return _page(
         "Data dictionary",
-        "Every column of every table that agencies' rows stand in. *About one client* columns may be counted, "
-        "never shown to another agency; *sealed or identifying* ones are read by no counting role at all.",
+        "Every column of every table that agencies' rows stand in. *About one client* columns may be "
+        "counted, never shown to another agency; *sealed or identifying* ones are read by no counting role at all.",
         *parts,
     )
 
