@@ -225,6 +225,7 @@ class Line:
     """One item as the page shows it."""
 
     item: Item
+    short_code: str
     label: str
     rule: str
     rules: list[tuple[str, str]]
@@ -235,6 +236,7 @@ class Line:
     services: list[str]
     typed: str
     is_wrong: bool
+    choices: list[tuple[str, str]]
     chosen: list[str]
 
 
@@ -311,6 +313,7 @@ def _lines(
     form = FORMS[report.form]
     before = actions.before(report) or {}
     may_open = view.actor.may(Permission.CLIENT_VIEW)
+    titles = {item.code: _(section.title) for section in form.sections for item in section.items}
     found = {}
     for item in form.items:
         value = values[item.code]
@@ -319,6 +322,7 @@ def _lines(
         said = typed.get(item.code, "" if value is None else str(value))
         found[item.code] = Line(
             item=item,
+            short_code=item.code.partition(".")[0],
             label=_(item.label),
             rule=_(item.rule),
             rules=[(code, _(COUNTING_RULES[code])) for code in item.rules],
@@ -329,6 +333,7 @@ def _lines(
             services=[_(service.label) for service in form.services_under(item.code)],
             typed=said,
             is_wrong=item.code == wrong,
+            choices=[(choice, titles.get(choice, "")) for choice in item.choices],
             chosen=[one.strip() for one in said.split(",")],
         )
     return found
