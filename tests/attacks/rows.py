@@ -8,7 +8,7 @@ import itertools
 import secrets
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.apps import apps
@@ -78,18 +78,28 @@ class Rows:
         """A new row of this kind whose parents are the agency's own."""
         agency, user = self.world.agency(letter), self.world.person(letter)
         facts: dict[str, Any] = {"agency": agency, **given}
+        if isinstance(model._meta.pk, models.UUIDField):
+            facts.setdefault("id", uuid.uuid4())
         knows = KNOWS.get(model.__name__)
         if knows is not None:
             facts = {**knows(self, letter, facts), **facts}
         for field in model._meta.local_concrete_fields:
             if field.name not in facts and field.attname not in facts and not field.primary_key:
-                value = self._value(field, letter, user)
+                value = self._sealed(field, letter, facts) or self._value(field, letter, user)
                 if value is not _LEAVE:
                     facts[field.name] = value
         with self.world.acting(letter):
             made = model(**facts)
             made.save(force_insert=True)
             return made
+
+    def _sealed(self, field: models.Field, letter: str, facts: dict[str, Any]) -> bytes | None:
+        """A canary sealed for this agency, this row and this column, as the actions seal."""
+        if not field.name.endswith("_sealed"):
+            return None
+        place = f"{field.model._meta.model_name}.{field.name.removesuffix('_sealed')}"
+        text = "{}" if field.name == "body_sealed" else canary(letter)
+        return vault.seal(text, agency=self.world.agency(letter).pk, place=place, row=facts["id"])
 
     def _value(self, field: models.Field, letter: str, user: User) -> Any:
         if isinstance(field, models.ForeignKey):
@@ -167,13 +177,21 @@ def _job(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _client(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
     """A client with a code, sealed as a real one, that names its agency: a canary."""
-    agency, row, code = facts["agency"], uuid.uuid4(), canary(letter)
+    agency, code = facts["agency"], canary(letter)
     return {
-        "id": row,
         "worker": rows.world.person(letter),
-        "code_sealed": vault.seal(code, agency=agency.pk, place="client.code", row=row),
+        "code_sealed": vault.seal(code, agency=agency.pk, place="client.code", row=facts["id"]),
         "code_token": vault.token(code, agency=agency.pk, place="client.code"),
     }
+
+
+def _grant_report(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    from reporting.grants import FORMS
+
+    name, form = next(iter(FORMS.items()))
+    year = 1900 + next(_numbers) % 120  # one draft for each period
+    period = {"period_start": date(year, 1, 1), "period_end": date(year, 4, 1)}
+    return {"form": name, "form_version": form.version, **period}
 
 
 def canary(letter: str) -> str:
@@ -192,4 +210,5 @@ KNOWS = {
     "Response": _response,
     "Job": _job,
     "Client": _client,
+    "GrantReport": _grant_report,
 }

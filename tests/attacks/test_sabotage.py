@@ -177,6 +177,13 @@ class Wall:
         name = model._meta.model_name
         return [verb for (verb,) in entered] == [f"{name}.changed", f"{name}.deleted", f"{name}.created"]
 
+    def what_is_frozen_stays(self, table: str) -> bool:
+        self.app("A")
+        row = str(self.rows.spare[self.tables[table], "A"].pk)
+        self.bench.run(f"UPDATE {table} SET frozen_at = now() WHERE id = %s", row)
+        tries = (f"UPDATE {table} SET agency_id = agency_id WHERE id = %s", f"DELETE FROM {table} WHERE id = %s")
+        return all(str(self.bench.tried(sql, row)).startswith("IntegrityConstraintViolation") for sql in tries)
+
     def what_was_entered_stays(self, table: str) -> bool:
         self.app("A")
         return all(
@@ -272,7 +279,9 @@ def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]
                 probe = wall.an_answer_names_its_offers_parties
             yield key.name, gone, probe, key
     for table, trigger in postgres.triggers(cursor):
-        yield table, f"DROP TRIGGER {trigger} ON {table}", wall.every_write_enters_the_ledger, table
+        enters = trigger.startswith("enter_")
+        probe = wall.every_write_enters_the_ledger if enters else wall.what_is_frozen_stays
+        yield table, f"DROP TRIGGER {trigger} ON {table}", probe, table
     for table, model in wall.tables.items():
         if getattr(model, "append_only", False):
             for right in ("UPDATE", "DELETE", "TRUNCATE"):
