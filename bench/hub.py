@@ -70,6 +70,10 @@ class Hub:
         with self._here():
             return embedded.status().valkey_pid or 0
 
+    def stop_servers(self) -> None:
+        with self._here():
+            embedded.stop()
+
     def ask(self, statement: str, *values: object, database: str = "casehub") -> list[tuple[Any, ...]]:
         """A statement as the server's superuser, who sees past every wall: for checking, not for acting."""
         port = self.servers().owner_database_url.rpartition(":")[2].partition("/")[0]

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.request import urlopen
 
 import psycopg2
+import psycopg2.errors
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -29,21 +30,27 @@ QUIET = ["--loglevel", "WARNING"]
 def prepare() -> None:
     """Bring database, keys and static files to what the code wants. Fast where nothing is to do.
 
-    From here on a polite kill ends this process as Ctrl+C does, so that its children end with it.
+    Any number of processes may do so at once.
     """
-    signal.signal(signal.SIGTERM, _leave)
     _make_demo_database()
     vault.ensure_kek()
-    owner = connections["owner"]
-    executor = MigrationExecutor(owner)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", database="owner", verbosity=0, interactive=False)
-    settings.INBOX.mkdir(mode=0o700, parents=True, exist_ok=True)
-    call_command("collectstatic", verbosity=0, interactive=False)
+    with one_at_a_time():
+        executor = MigrationExecutor(connections["owner"])
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", database="owner", verbosity=0, interactive=False)
+        settings.INBOX.mkdir(mode=0o700, parents=True, exist_ok=True)
+        call_command("collectstatic", verbosity=0, interactive=False)
 
 
-def _leave(*_: object) -> None:
-    raise SystemExit(0)
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Of all processes that get this database ready, one at a time goes on."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7202)")
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(7202)")
 
 
 def _make_demo_database() -> None:
@@ -64,7 +71,9 @@ def _make_demo_database() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [wanted["NAME"]])
             if cursor.fetchone() is None:
-                cursor.execute(f'CREATE DATABASE "{wanted["NAME"]}"')
+                # Somebody else may make it in between; then it is there.
+                with suppress(psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation):
+                    cursor.execute(f'CREATE DATABASE "{wanted["NAME"]}"')
 
 
 @contextmanager

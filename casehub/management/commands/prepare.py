@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from agencies import vault
+from casehub import running
 
 
 class Command(BaseCommand):
@@ -13,4 +14,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         vault.ensure_kek()
-        call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
+        with running.one_at_a_time():
+            call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
