@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth import logout
+from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -58,7 +58,8 @@ def session_limits(get_response: Next) -> Next:
         elif now - seen > SEEN_EVERY and _is_a_persons(request):
             request.session["seen"] = now
         response = get_response(request)
-        if not request.user.is_authenticated and "Clear-Site-Data" not in response:
+        # The session itself, not request.user: an API answer of 401 ends nothing, and must not cost drafts.
+        if SESSION_KEY not in request.session and "Clear-Site-Data" not in response:
             response["Clear-Site-Data"] = '"cache", "storage"'
         return response
 

@@ -203,3 +203,12 @@ def test_language_and_keys_are_kept_with_the_person(world):
     assert b'lang="es"' in browser.get(PAGE).content
     browser.post(PAGE, {"keys": "on"})
     assert b'data-keys="on"' in browser.get(PAGE).content
+
+
+def test_a_refused_call_of_the_api_costs_no_draft(world):
+    """Without the CSRF token the API answers 401 to a signed-in page; the session goes on."""
+    browser = world.browser("A", enforce_csrf_checks=True)
+    answer = browser.post("/api/v1/touchpoints/", {"sector": "hotline"}, content_type="application/json")
+    assert answer.status_code in (401, 403)
+    assert "Clear-Site-Data" not in answer
+    assert browser.get("/day/").status_code == 200
