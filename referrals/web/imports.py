@@ -11,7 +11,7 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -97,8 +97,6 @@ def _is_spreadsheet(upload: UploadedFile) -> bool:
 
 
 def _columns_url(name: str) -> str:
-    from django.urls import reverse
-
     return reverse("referrals:import_columns", kwargs={"name": name.split(".")[0]})
 
 
@@ -212,6 +210,7 @@ class ImportJob(AgencyView):
                 "files": [
                     (name, files[name]) for name in (*FILES, "Caseload") if files.get(name, {}).get("read")
                 ],
+                "has_refused": bool(record) and any(counts.get("refused") for counts in files.values()),
                 "said": _said(record) if record else _said_of_trial(files),
             },
         )
