@@ -19,6 +19,8 @@ from agencies.doors import AgencyView
 from agencies.models import LedgerEntry, LedgerSeal, User
 from agencies.roles import Permission
 from casehub.pages.agency import DATE, tabs
+from referrals import queries
+from referrals.models import Client
 
 MOST_ROWS = 50_000
 KINDS: dict[str, tuple[Promise, tuple[str, ...]]] = {
@@ -61,16 +63,23 @@ class LedgerPage(AgencyView):
             return self._csv(entries[:MOST_ROWS])
         page = Paginator(entries, 50).get_page(request.GET.get("page"))
         names = User.objects.in_bulk({entry.user_id for entry in page if entry.user_id})
+        codes = self._codes({entry.target_id for entry in page if entry.target_type == "client"})
         breaks = ledger.verify() if "verify" in request.GET else None
         context = {
             "tabs": tabs(self.actor, "ledger"),
             "form": form,
             "page": page,
-            "rows": [(entry, names.get(entry.user_id)) for entry in page],
+            "rows": [(entry, names.get(entry.user_id), codes.get(entry.target_id)) for entry in page],
             "breaks": breaks,
             "seal": LedgerSeal.objects.filter(agency_id=self.actor.agency_id).order_by("-number").first(),
         }
         return render(request, "casehub/ledger.html", context)
+
+    def _codes(self, ids: set[str]) -> dict[str, str]:
+        """The agency's codes for these clients, for a reader who may open them; the ledger has ids only."""
+        if not self.actor.may(Permission.CLIENT_VIEW):
+            return {}
+        return {str(client.pk): queries.code_of(client) for client in Client.objects.filter(pk__in=ids)}
 
     def _csv(self, entries: QuerySet[LedgerEntry]) -> HttpResponse:
         rows = list(entries)

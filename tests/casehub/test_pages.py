@@ -589,3 +589,9 @@ def test_every_model_of_ours_outside_the_wall_is_known():
 test_every_model_of_ours_outside_the_wall_is_known = pytest.mark.django_db(databases=["default", "owner"])(
     test_every_model_of_ours_outside_the_wall_is_known
 )
+
+
+def test_the_ledger_names_a_client_by_code_to_those_who_may_open_it(world):
+    client = world.client("A", code="KH-77")
+    page = world.browser("A", "supervisor").get("/agency/ledger/").content.decode()
+    assert "KH-77" in page and str(client.pk) in page
