@@ -32,7 +32,7 @@ class OwnTable:
 
 
 def own_table(raw: RawTable, agency: str) -> OwnTable:
-    """The table as it is, for the agency whose rows it counts. Raises ValueError if any count is another's."""
+    """The table as it is, for the agency whose rows it counts. Raises ValueError if a count is another's."""
     cells: dict[Coord, Cell] = {}
     for at, counts in raw.counts.items():
         _only(agency, {} if isinstance(counts, NotReported) else counts)
