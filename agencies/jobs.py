@@ -223,7 +223,7 @@ def _finish(
         mine = Job.objects.filter(pk=job_id)
         if holder is not None:
             mine = mine.filter(lease_holder=holder, state=JobState.RUNNING)
-        change: dict[str, Any] = {"state": state, "lease_until": None, "error": error}
+        change: dict[str, Any] = {"state": state, "lease_until": None, "error": error[:200]}
         if result is not None:
             change["result"] = result
         if state in (JobState.DONE, JobState.FAILED):
