@@ -29,5 +29,4 @@ urlpatterns = [
     path("drafts/<slug:form>/", entry.KeepDraft.as_view(), name="draft"),
     path("drafts/<slug:form>/<uuid:client>/", entry.KeepDraft.as_view(), name="draft"),
     *imports.urlpatterns,
-    *imports.urlpatterns,
 ]
