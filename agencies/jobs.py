@@ -152,8 +152,8 @@ def _run(reference: str, job_id: str) -> str:
     try:
         actor = Actor.from_reference(reference)
     except NotAllowed:
-        actor = Actor.hub(int(reference.split(":")[1]))
-        return _finish(actor, job_id, None, JobState.FAILED, error="The person who asked has left.")
+        user_id, agency_id = reference.split(":")
+        return _give_up(Actor.hub(int(agency_id)), job_id, int(user_id))
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     claimed = _claim(actor, job_id, holder)
     if claimed is None:
@@ -195,7 +195,9 @@ def _claim(actor: Actor, job_id: str, holder: str) -> Job | None:
     now = timezone.now()
     free = models.Q(state=JobState.QUEUED) | models.Q(state=JobState.RUNNING, lease_until__lt=now)
     with acting_as(actor):
-        found = Job.objects.select_for_update(skip_locked=True).filter(free, pk=job_id).first()
+        # Only in its asker's name: what the broker says of a job is not believed.
+        asked = Job.objects.filter(free, pk=job_id, user_id=actor.user_id)
+        found = asked.select_for_update(skip_locked=True).first()
         if found is None:
             return None
         if found.attempts >= ATTEMPTS:
@@ -210,19 +212,33 @@ def _claim(actor: Actor, job_id: str, holder: str) -> Job | None:
         return found
 
 
+def _give_up(actor: Actor, job_id: str, user_id: int) -> str:
+    """Fail a job that waits and whose asker has no rights any more; one that has ended stays as it is."""
+    with acting_as(actor):
+        given_up = Job.objects.filter(
+            models.Q(state=JobState.QUEUED) | models.Q(state=JobState.RUNNING, lease_until__lt=timezone.now()),
+            pk=job_id,
+            user_id=user_id,
+        ).update(
+            state=JobState.FAILED,
+            lease_until=None,
+            finished_at=timezone.now(),
+            error="The person who asked has left.",
+        )
+    return str(JobState.FAILED) if given_up else "not claimed"
+
+
 def _finish(
     actor: Actor,
     job_id: str,
-    holder: str | None,
+    holder: str,
     state: JobState,
     *,
     result: dict[str, Any] | None = None,
     error: str = "",
 ) -> str:
     with acting_as(actor):
-        mine = Job.objects.filter(pk=job_id)
-        if holder is not None:
-            mine = mine.filter(lease_holder=holder, state=JobState.RUNNING)
+        mine = Job.objects.filter(pk=job_id, lease_holder=holder, state=JobState.RUNNING)
         change: dict[str, Any] = {"state": state, "lease_until": None, "error": error[:200]}
         if result is not None:
             change["result"] = result

@@ -33,7 +33,7 @@ def record(verb: str, target: models.Model | None = None, *, rows: int = 1, why:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where a chain does not hold: the seal whose entries are not what was sealed."""
+    """Where a chain does not hold: the seal whose entries are not what was sealed; 0 lies before the first."""
 
     seal: int
     said: int
@@ -96,6 +96,10 @@ def verify() -> list[Break]:
         if one.number != position or one.from_tx != from_tx or digest != bytes(one.digest):
             breaks.append(Break(seal=one.number, said=one.entries, found=count))
         before, from_tx = bytes(one.digest), one.below_tx
+    # An entry that claims to be older than the first seal's beginning would lie in no seal at all.
+    older = LedgerEntry.objects.filter(agency_id=agency_id, tx__lt=0).count()
+    if older:
+        breaks.append(Break(seal=0, said=0, found=older))
     return breaks
 
 

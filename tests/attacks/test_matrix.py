@@ -42,7 +42,7 @@ ABOUT = """\
 
 
 def line(what: str, cells: list[str]) -> str:
-    return f"{what:<96}" + " ".join(f"{cell:<6}" for cell in cells).rstrip()
+    return f"{what:<100} " + " ".join(f"{cell:<6}" for cell in cells).rstrip()
 
 
 HEADING = line("# method whose   route", [HEADINGS[who] for who in PEOPLE])
@@ -56,7 +56,8 @@ def committed() -> dict[str, list[str]]:
     found = {}
     for text in MATRIX.read_text().splitlines() if MATRIX.exists() else []:
         if text and not text.startswith("#"):
-            found[text[:96].strip()] = text[96:].split()
+            what, *cells = text.rsplit(None, len(PEOPLE))
+            found[what] = cells
     return found
 
 
