@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
@@ -156,7 +156,9 @@ class FirstRunForm(forms.Form):
         label=_("What it is"),
         choices=[choice for choice in AgencyType.choices if choice[0] != AgencyType.HUB_OFFICE],
     )
-    agency_sector = forms.ChoiceField(label=_("Its part of the system"), choices=Sector.choices)
+    agency_sector = forms.ChoiceField(
+        label=_("Its part of the system"), choices=lambda: Sector.choices(gettext)
+    )
     lead_name = forms.CharField(label=_("Name of its data lead"), max_length=120)
     lead_email = forms.EmailField(
         label=_("Work address of its data lead"),

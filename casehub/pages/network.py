@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from agencies import actions, affairs, ledger
@@ -55,7 +56,7 @@ class AddAgencyForm(forms.Form):
         label=_("What it is"),
         choices=[choice for choice in AgencyType.choices if choice[0] != AgencyType.HUB_OFFICE],
     )
-    sector = forms.ChoiceField(label=_("Its part of the system"), choices=Sector.choices)
+    sector = forms.ChoiceField(label=_("Its part of the system"), choices=lambda: Sector.choices(gettext))
     county = forms.ModelChoiceField(County.objects.all(), label=_("County"), required=False)
     is_tribal = forms.BooleanField(label=_("A tribal nation owns its data"), required=False)
     tribal_owner = forms.CharField(label=_("Which nation"), max_length=120, required=False)
