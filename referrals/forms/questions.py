@@ -22,6 +22,9 @@ Text = Promise | str
 # Words of a federal form that a client may read over the worker's shoulder, said as we say them.
 OUR_WORDS: Mapping[tuple[str, str], Text] = {
     ("SpecialClassification", "disability"): _("Disability"),
+    ("SpecialClassification", "immigrant_refugee_asylum_seeker"): _("Immigrant, refugee or asylum seeker"),
+    ("Victimization", "identity_theft_fraud"): _("Identity theft or fraud"),
+    ("Victimization", "stalking_harassment"): _("Stalking or harassment"),
     ("Victimization", "survivor_of_homicide_victim"): _("Lost someone to homicide"),
     ("Victimization", "teen_dating_victimization"): _("Teen dating violence"),
     ("ScreeningTool", "tvit_short"): _("TVIT, short form"),

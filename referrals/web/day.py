@@ -180,5 +180,7 @@ class Referrals(AgencyView):
             listed = queries.received().exclude(response=None)
         page = Paginator(listed, PAGE_ROWS).get_page(request.GET.get("page"))
         rows = [(row, queries.code_of(row.client)) for row in page.object_list] if tab == "sent" else []
+        if rows:
+            ledger.record("client.listed", rows=len(rows))
         context = {"tab": tab, "page": page, "rows": rows, "waiting": queries.inbox().count()}
         return TemplateResponse(request, "referrals/referrals.html", context)
