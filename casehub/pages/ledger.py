@@ -63,7 +63,10 @@ class LedgerPage(AgencyView):
             return self._csv(entries[:MOST_ROWS])
         page = Paginator(entries, 50).get_page(request.GET.get("page"))
         names = User.objects.in_bulk({entry.user_id for entry in page if entry.user_id})
-        codes = self._codes({entry.target_id for entry in page if entry.target_type == "client"})
+        # What was written in one statement stands in one entry, which names no single row.
+        codes = self._codes(
+            {entry.target_id for entry in page if entry.target_type == "client" and entry.target_id}
+        )
         breaks = ledger.verify() if "verify" in request.GET else None
         context = {
             "tabs": tabs(self.actor, "ledger"),
