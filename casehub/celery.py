@@ -81,7 +81,7 @@ def snapshot_months() -> int:
 
 @app.task(name="casehub.tidy")
 def tidy() -> int:
-    """Throw away what is kept only for a while: old drafts and keys, files nobody decided about, sessions."""
+    """Throw away what is kept for a while only: drafts, refused rows, undecided files, old sessions."""
     from django.core.management import call_command
 
     from agencies.models import Agency
@@ -92,6 +92,6 @@ def tidy() -> int:
     gone = inbox.tidy()
     for agency in Agency.objects.all():
         with acting_as(Actor.hub(agency)):
-            gone += actions.drop_old_drafts()
+            gone += actions.drop_what_was_kept_for_a_while()
     call_command("clearsessions")
     return gone

@@ -34,6 +34,7 @@ from referrals.models import (
     FollowUp,
     Offer,
     Referral,
+    RefusedRows,
     Response,
     Restriction,
     Screening,
@@ -41,6 +42,7 @@ from referrals.models import (
     Touchpoint,
 )
 from referrals.picklists import DeclineReason, ServiceType, ServiceUnit
+from referrals.queries import me
 from referrals.queries import DRAFTS_LIVE
 
 # What must not stand in a field that is not sealed end to end (R06): number and address shapes. A name has
@@ -369,11 +371,9 @@ def answer_offer(*, offer: Offer, outcome: str, reason: str = "") -> Response:
 def keep_draft(*, form: str, body: Mapping[str, Any], client: Client | None = None) -> Draft:
     """Keep what a worker has typed so far, sealed, one draft a form and client."""
     actor = current_actor()
-    draft = Draft.objects.filter(user_id=actor.user_id, form=form, client=client).first()
+    draft = Draft.objects.filter(user_id=me(), form=form, client=client).first()
     if draft is None:
-        draft = Draft(
-            id=uuid.uuid4(), agency_id=actor.agency_id, user_id=actor.user_id, form=form, client=client
-        )
+        draft = Draft(id=uuid.uuid4(), agency_id=actor.agency_id, user_id=me(), form=form, client=client)
     draft.body_sealed = vault.seal(
         json.dumps(dict(body)), agency=actor.agency_id, place="draft.body", row=draft.pk
     )
@@ -388,10 +388,12 @@ def read_draft(draft: Draft) -> dict[str, Any]:
 
 def drop_draft(*, form: str, client: Client | None = None) -> None:
     """The form was saved or thrown away; its draft is gone."""
-    Draft.objects.filter(user_id=current_actor().user_id, form=form, client=client).delete()
+    Draft.objects.filter(user_id=me(), form=form, client=client).delete()
 
 
-def drop_old_drafts() -> int:
-    """Delete the agency's drafts that nobody has touched for DRAFTS_LIVE; how many."""
-    deleted, _each = Draft.objects.filter(changed_at__lte=timezone.now() - DRAFTS_LIVE).delete()
-    return deleted
+def drop_what_was_kept_for_a_while() -> int:
+    """Delete the agency's drafts and refused rows that are older than DRAFTS_LIVE; how many."""
+    limit = timezone.now() - DRAFTS_LIVE
+    drafts, _each = Draft.objects.filter(changed_at__lte=limit).delete()
+    refused, _each = RefusedRows.objects.filter(recorded_at__lte=limit).delete()
+    return drafts + refused

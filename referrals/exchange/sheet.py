@@ -58,7 +58,7 @@ FIELDS: tuple[Field, ...] = (
     Field("age", gettext_lazy("Age or age group (only the band is kept)"), r"\bage\b|age (group|band|range)"),
     Field("Gender", gettext_lazy("Gender"), r"gender|\bsex\b(?!.*(traff|exploit))", picklists.Gender),
     Field("County", gettext_lazy("County"), r"county"),
-    Field("Language", gettext_lazy("Language"), r"language|idioma", picklists.Language),
+    Field("Language", gettext_lazy("Language"), r"language|\blang\b|idioma", picklists.Language),
     Field("TraffickingStatus", gettext_lazy("Trafficking status"),
           r"(traff\w*|victim|case) status|status of traff|confirmed|determination|^status$",
           picklists.TraffickingStatus),
@@ -107,6 +107,8 @@ _LOOKS_LIKE_IDENTITY = re.compile(
 _BLANK = frozenset(
     {"", "n/a", "na", "n.a.", "none", "null", "nil", "-", "--", "—", "#n/a", ".", "tbd", "blank"}
 )
+# What people write in a date column to say that there is no date, or not yet.
+_NO_DAY = _BLANK | {"unk", "unknown", "?", "open", "active", "current", "ongoing", "still here"}
 
 
 def _text(cell: Cell) -> str:
@@ -285,7 +287,7 @@ class Days:
         if isinstance(cell, int | float) and not isinstance(cell, bool):
             return self._serial(float(cell))
         text = _text(cell)
-        if text.lower() in _BLANK:
+        if text.lower() in _NO_DAY:
             return None, None
         if re.fullmatch(r"\d{5}(\.\d+)?", text):
             return self._serial(float(text))

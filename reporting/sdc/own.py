@@ -11,6 +11,7 @@ from math import floor
 from types import MappingProxyType
 from typing import final
 
+from reporting.sdc.policy import gettext_noop
 from reporting.sdc.protected import Caveats
 from reporting.sdc.raw import Provenance, RawTable
 from reporting.sdc.shape import Cell, Coord, MedianDays, NotReported, Range, Shown
@@ -52,7 +53,7 @@ def own_table(raw: RawTable, agency: str) -> OwnTable:
         agency=agency,
         caveats=Caveats(
             **{one.name: getattr(raw.about, one.name) for one in fields(Provenance)},
-            suppression_rule="None: exact figures of one agency, for that agency's own staff.",
+            suppression_rule=gettext_noop("None: exact figures of one agency, for that agency's own staff."),
             share_hidden=0,
         ),
     )

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-RULE = (
+
+def gettext_noop(message: str) -> str:
+    """Mark a sentence so that makemessages finds it, and leave it as it is."""
+    return message
+
+
+RULE = gettext_noop(
     "Counts of 1 to %(small)d people are hidden. So is a count that fewer than %(min_agencies)d agencies "
     "contributed to, that one agency makes up more than %(dominance)d %% of, or that would tell an agency of "
     "1 to %(small)d people elsewhere. More figures are hidden so that none of these can be worked out to "

@@ -89,9 +89,9 @@ def the_settings() -> str:
         above = ""
     return _page(
         "Settings",
-        "Environment variables of the hub; `casehub/settings/base.py` reads them all. The embedded servers "
-        "add `CASEHUB_DATA`, the folder of their data; the tests add `CASEHUB_TEST_SLOT`, a suffix of the test "
-        "database's name, and `CASEHUB_NO_SKIPS`, under which a missing Chromium is an error.",
+        "Environment variables of the hub; `casehub/settings/base.py` reads them all. The embedded "
+        "servers add `CASEHUB_DATA`, the folder of their data; the tests add `CASEHUB_TEST_SLOT`, a suffix "
+        "of the test database's name, and `CASEHUB_NO_SKIPS`, under which a missing Chromium is an error.",
         _table(["variable", "kind", "default", "meaning"], rows),
     )
 
@@ -167,7 +167,8 @@ def data_dictionary() -> str:
     return _page(
         "Data dictionary",
         "Every column of every table that agencies' rows stand in. *About one client* columns may be "
-        "counted, never shown to another agency; *sealed or identifying* ones are read by no counting role at all.",
+        "counted, never shown to another agency; *sealed or identifying* ones are read by no counting "
+        "role at all.",
         *parts,
     )
 
