@@ -42,8 +42,7 @@ from referrals.models import (
     Touchpoint,
 )
 from referrals.picklists import DeclineReason, ServiceType, ServiceUnit
-from referrals.queries import me
-from referrals.queries import DRAFTS_LIVE
+from referrals.queries import DRAFTS_LIVE, me
 
 # What must not stand in a field that is not sealed end to end (R06): number and address shapes. A name has
 # no shape; the forms say in words that none belongs here.

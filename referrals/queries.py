@@ -13,7 +13,7 @@ from django.utils import timezone
 from agencies import vault
 from agencies.models import Agency, AgencyType, LedgerEntry, Membership, Project, User
 from agencies.roles import ROLES, Permission
-from agencies.scope import Scoped, current_actor
+from agencies.scope import NotAllowed, Scoped, current_actor
 from referrals.models import (
     Client,
     Draft,
@@ -30,6 +30,14 @@ from referrals.models import (
 DRAFTS_LIVE = timedelta(days=30)
 
 
+def me() -> int:
+    """The acting person. Raises NotAllowed for the hub's own hand, who has no caseload and types nothing."""
+    user_id = current_actor().user_id
+    if user_id is None:
+        raise NotAllowed
+    return user_id
+
+
 def code_of(client: Client) -> str:
     """The agency's own code for the client, or a short form of its id where there is none."""
     if not client.code_sealed:
@@ -39,7 +47,7 @@ def code_of(client: Client) -> str:
     )
 
 
-def clients() -> QuerySet[Client]:
+def clients() -> QuerySet[Any]:
     """Clients with their last contact and whether they are enrolled, latest change first."""
     last_touch = Touchpoint.objects.filter(client=OuterRef("pk")).order_by("-occurred_at")
     last_service = Service.objects.filter(client=OuterRef("pk")).order_by("-provided_on")
@@ -57,12 +65,12 @@ def clients() -> QuerySet[Client]:
     )
 
 
-def caseload() -> QuerySet[Client]:
+def caseload() -> QuerySet[Any]:
     """The acting worker's own clients."""
-    return clients().filter(worker_id=current_actor().user_id)
+    return clients().filter(worker_id=me())
 
 
-def silent_longest(clients: QuerySet[Client]) -> QuerySet[Client]:
+def silent_longest(clients: QuerySet[Any]) -> QuerySet[Any]:
     """Those nobody has met for the longest time first; never met at all before everybody."""
     return clients.order_by(
         Greatest(TruncDate("last_touch_at"), "last_service_on").asc(nulls_first=True), "recorded_at", "pk"
@@ -79,7 +87,7 @@ def recently_seen(limit: int = 6) -> list[Client]:
     """The clients this worker opened last, from the ledger of views."""
     actor = current_actor()
     seen = (
-        LedgerEntry.objects.filter(agency_id=actor.agency_id, user_id=actor.user_id, verb="client.viewed")
+        LedgerEntry.objects.filter(agency_id=actor.agency_id, user_id=me(), verb="client.viewed")
         .values("target_id")
         .annotate(last=Max("id"))
         .order_by("-last")[:limit]
@@ -149,7 +157,7 @@ def enrollments(client: Client) -> QuerySet[Enrollment]:
     return Enrollment.objects.filter(client=client).select_related("project")
 
 
-def referrals() -> QuerySet[Referral]:
+def referrals() -> QuerySet[Any]:
     """Our referrals, newest first, with `answered`, `answered_by` and `ends_at`, the end of the last offer.
 
     Of several answers an acceptance counts before a waitlist before a decline; None while nobody answered.
@@ -175,7 +183,7 @@ def referrals() -> QuerySet[Referral]:
     )
 
 
-def referrals_of(client: Client) -> QuerySet[Referral]:
+def referrals_of(client: Client) -> QuerySet[Any]:
     return referrals().filter(client=client)
 
 
@@ -204,9 +212,9 @@ def note_of(row: Touchpoint | Service) -> str:
 
 
 def my_drafts() -> QuerySet[Draft]:
-    return Draft.objects.filter(
-        user_id=current_actor().user_id, changed_at__gt=timezone.now() - DRAFTS_LIVE
-    ).select_related("client")
+    return Draft.objects.filter(user_id=me(), changed_at__gt=timezone.now() - DRAFTS_LIVE).select_related(
+        "client"
+    )
 
 
 def draft_of(form: str, client: Client | None = None) -> Draft | None:
@@ -281,7 +289,7 @@ def lost_after() -> timedelta:
     return timedelta(days=Agency.objects.get(pk=current_actor().agency_id).lost_after_days)
 
 
-def out_of_touch() -> QuerySet[Client]:
+def out_of_touch() -> QuerySet[Any]:
     """My clients, enrolled, whom nobody has met for longer than the agency allows, longest first."""
     limit = timezone.now() - lost_after()
     return (

@@ -124,7 +124,7 @@ class RestrictForm(forms.Form):
         field = self.fields["openers"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
         field.queryset = workers
-        field.label_from_instance = lambda user: user.name  # type: ignore[attr-defined,method-assign]
+        field.label_from_instance = lambda obj: str(obj.name)  # type: ignore[method-assign]
 
 
 class FindForm(forms.Form):

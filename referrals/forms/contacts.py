@@ -138,4 +138,4 @@ class FollowUpForm(forms.Form):
         field = self.fields["enrollment"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = enrollments
-        field.label_from_instance = lambda row: str(row.project)  # type: ignore[method-assign]
+        field.label_from_instance = lambda obj: str(obj.project)  # type: ignore[method-assign]

@@ -194,7 +194,7 @@ class ClientRestrict(ClientPage):
         return redirect("referrals:client", found.pk)
 
     def _form(self, **options: Any) -> RestrictForm:
-        return RestrictForm(workers=queries.colleagues().exclude(pk=self.actor.user_id), **options)
+        return RestrictForm(workers=queries.colleagues().exclude(pk=queries.me()), **options)
 
     def _page(self, client: Client, form: RestrictForm) -> HttpResponse:
         context = {

@@ -111,20 +111,22 @@ class Clients(AgencyView):
         found = queries.clients()
         if filters.is_bound and filters.is_valid():
             found = self._filtered(found, filters.cleaned_data)
-        page = Paginator(found, PAGE_ROWS).get_page(request.GET.get("page"))
+        # Ids first: what a row shows is then asked for fifty rows, not for all those leafed over.
+        page = Paginator(found.values_list("pk", flat=True), PAGE_ROWS).get_page(request.GET.get("page"))
+        shown = queries.clients().filter(pk__in=list(page.object_list))
         context = {
             "filters": filters,
             "is_filtered": filters.is_bound and filters.is_valid() and any(filters.cleaned_data.values()),
             "may_edit": self.actor.may(Permission.CLIENT_EDIT),
             "page": page,
-            "rows": rows_of(page.object_list),
+            "rows": rows_of(shown),
         }
         return TemplateResponse(request, "referrals/clients.html", context)
 
-    def _filtered(self, found: QuerySet[Client], said: dict[str, Any]) -> QuerySet[Client]:
+    def _filtered(self, found: QuerySet[Any], said: dict[str, Any]) -> QuerySet[Any]:
         worker = said["worker"]
         if worker == "me":
-            found = found.filter(worker_id=self.actor.user_id)
+            found = found.filter(worker_id=queries.me())
         elif worker == "nobody":
             found = found.filter(worker_id=None)
         elif worker:

@@ -124,13 +124,14 @@ class ServicesDay(Entry):
 
     def find(self, **kwargs: Any) -> None:
         """Whose list it is stands in the address; nothing of a client does."""
-        self.project = queries.projects().filter(pk=_uuid(self.request.GET.get("project"))).first()
+        chosen = _uuid(self.request.GET.get("project"))
+        self.project = queries.projects().filter(pk=chosen).first() if chosen else None
         found = queries.clients()
         if self.project is not None:
             inside = Enrollment.objects.filter(project=self.project, exit_on=None)
             found = found.filter(pk__in=inside.values("client"))
         else:
-            found = found.filter(worker_id=self.actor.user_id)
+            found = found.filter(worker_id=queries.me())
         self.clients = list(found.order_by("recorded_at", "pk")[:MOST_ROWS])
 
     def initial(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The casework's pages in a real Chromium: no axe violation, no console error, nothing sideways; keys suffice.
+"""The casework pages in a real Chromium: no axe violation, no console error, nothing sideways; keys suffice.
 
 Everything is made before the browser starts and asked after it has stopped. Screenshots lie in the test's
 temporary folder (`--basetemp`), to be looked at beside the design.
