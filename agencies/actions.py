@@ -16,7 +16,7 @@ from guardian.models import GroupObjectPermission
 from agencies import vault
 from agencies.models import Agency, ApiToken, Invitation, Membership, User
 from agencies.roles import ROLES
-from agencies.scope import current_actor
+from agencies.scope import NotAllowed, current_actor
 
 INVITATION_LIVES = timedelta(days=7)
 API_TOKEN_LIVES = timedelta(days=90)
@@ -153,6 +153,8 @@ def free_slug(name: str) -> str:
 def make_api_token(*, title: str) -> tuple[ApiToken, str]:
     """A token for the acting user at the acting agency; the secret is shown once."""
     actor = current_actor()
+    if actor.user_id is None:
+        raise NotAllowed
     secret = secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         user_id=actor.user_id,

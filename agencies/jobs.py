@@ -196,7 +196,7 @@ def _claim(actor: Actor, job_id: str, holder: str) -> Job | None:
     free = models.Q(state=JobState.QUEUED) | models.Q(state=JobState.RUNNING, lease_until__lt=now)
     with acting_as(actor):
         # Only in its asker's name: what the broker says of a job is not believed.
-        asked = Job.objects.filter(free, pk=job_id, user_id=actor.user_id)
+        asked = Job.objects.filter(free, pk=job_id, user=actor.user_id)
         found = asked.select_for_update(skip_locked=True).first()
         if found is None:
             return None
@@ -216,7 +216,8 @@ def _give_up(actor: Actor, job_id: str, user_id: int) -> str:
     """Fail a job that waits and whose asker has no rights any more; one that has ended stays as it is."""
     with acting_as(actor):
         given_up = Job.objects.filter(
-            models.Q(state=JobState.QUEUED) | models.Q(state=JobState.RUNNING, lease_until__lt=timezone.now()),
+            models.Q(state=JobState.QUEUED)
+            | models.Q(state=JobState.RUNNING, lease_until__lt=timezone.now()),
             pk=job_id,
             user_id=user_id,
         ).update(

@@ -24,7 +24,7 @@ def record(verb: str, target: models.Model | None = None, *, rows: int = 1, why:
         agency_id=actor.agency_id,
         user_id=actor.user_id,
         verb=verb,
-        target_type=target._meta.model_name if target is not None else "",
+        target_type=target._meta.model_name or "" if target is not None else "",
         target_id=str(target.pk) if target is not None else "",
         rows=rows,
         why=why,

@@ -1,5 +1,6 @@
 """What must be true before the hub serves anyone. `serve_safely` is asked by every server at its start."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from agencies import vault
 
 
 @register(Tags.database)
-def database_role(databases: list[str] | None = None, **_: Any) -> list[Error]:
+def database_role(*, databases: Sequence[str] | None = None, **_: Any) -> list[Error]:
     """The login that serves must be bound by row security: no superuser, no BYPASSRLS, owner of nothing."""
     if not databases or "default" not in databases:
         return []

@@ -47,8 +47,8 @@ def password() -> str:
 
 def seed(world: World) -> list[Agency]:
     """Make the network's agencies and people; those with clients are returned. Safe to call again."""
-    for spec in world.counties:
-        County.objects.get_or_create(fips=spec.fips, defaults={"name": spec.name, "state": spec.state})
+    for county in world.counties:
+        County.objects.get_or_create(fips=county.fips, defaults={"name": county.name, "state": county.state})
     made = []
     for spec in (*world.offices, *world.agencies):
         has_clients = bool(spec.projects)
@@ -106,7 +106,9 @@ def settle_in(world: World) -> None:
                     code = f"{spec.prefix}-{2100 + number * CASELOAD + at}"
                     actions_of_casework.change_client(client=client, code=code, facts={"worker": worker})
     kingfisher = Agency.objects.filter(slug="kingfisher-house").first()
-    for slug, needed in WAITING.items() if kingfisher else ():
+    if kingfisher is None:
+        return
+    for slug, needed in WAITING.items():
         sender = Agency.objects.get(slug=slug)
         worker = Membership.objects.filter(agency=sender, role="caseworker").order_by("user__email")[0].user
         with acting_as(Actor.of(worker, sender)):

@@ -158,7 +158,7 @@ def stay(children: list[subprocess.Popen[bytes]]) -> None:
             embedded.start()
         ended = next(child for child in children if child.poll() is not None)
         raise SystemExit(
-            f"{' '.join(map(str, ended.args[:4]))} has ended ({ended.returncode}). "
+            f"A process of the hub has ended ({ended.args!s}: {ended.returncode}). "
             f"See {settings.DATA / 'logs'}."
         )
     except KeyboardInterrupt:

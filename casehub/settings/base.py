@@ -23,6 +23,8 @@ def secret(name: str, default: str = "") -> str:
 DEBUG = False
 # True where embedded servers run for one person; there the owner may sit beside the web.
 IS_LAPTOP = False
+# The folder in which a laptop's hub keeps what it makes; unused on a real network.
+DATA = ROOT / ".data"
 # Signs sessions and forms; at least 50 random characters.
 SECRET_KEY = secret("CASEHUB_SECRET_KEY")
 # The host names the hub is served at, comma between them.
@@ -248,6 +250,7 @@ UPLOAD_LIMIT = 512 * 2**20
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 LOCALE_PATHS = [ROOT / "locale"]
+FORMAT_MODULE_PATH = "casehub.formats"
 USE_I18N = True
 USE_TZ = True
 # The time zone in which a day begins; reports are cut by it.

@@ -3,6 +3,8 @@
 Nothing here says who a client is: the agency's own code is sealed, everything else is a band or a list.
 """
 
+from typing import ClassVar
+
 from django.db import models
 from guardian.managers import UserObjectPermissionManager
 from guardian.models import UserObjectPermissionBase
@@ -110,7 +112,7 @@ class ClientOpenedTo(UserObjectPermissionBase):
         "agencies.Agency", models.PROTECT, related_name="+", db_default=OfAgency(), editable=False
     )
 
-    objects = UserObjectPermissionManager()
+    objects: ClassVar[UserObjectPermissionManager] = UserObjectPermissionManager()
     privacy = Privacy(open={"id", "agency", "permission", "user"}, linkable={"content_object"})
 
     class Meta(UserObjectPermissionBase.Meta):

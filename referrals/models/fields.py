@@ -2,6 +2,7 @@
 importer hold the values to it. The database holds them to the shape of a code, so that no name, number or
 sentence can stand in such a column, whoever writes it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -19,7 +20,7 @@ class PicklistField(models.CharField):
         self.picklist = picklist
         options["max_length"] = 40
         if picklist is not None:
-            options["choices"] = picklist.choices(gettext_lazy)
+            options["choices"] = [(member.value, gettext_lazy(member.label)) for member in picklist]
             if picklist.has_missing:
                 options.setdefault("default", "not_asked")
         super().__init__(**options)
@@ -27,7 +28,7 @@ class PicklistField(models.CharField):
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
         return f"\"{self.column}\" ~ '^[a-z0-9_]*$'"
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, arguments, options = super().deconstruct()
         options.pop("choices", None)
         return name, path, arguments, options
@@ -54,7 +55,7 @@ class PicklistsField(ArrayField):
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
         return f"array_to_string(\"{self.column}\", ',') ~ '^[a-z0-9_,]*$'"
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, arguments, options = super().deconstruct()
         options.pop("base_field", None)
         return name, path, arguments, options

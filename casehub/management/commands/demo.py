@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,14 @@ from referrals.agency_side.bundle import make_bundle
 from referrals.agency_side.keys import load_or_make_key
 from referrals.exchange import inbox
 from reporting import releases, render
-from reporting.measures import Period
+from reporting.measures import Period, measures
 from reporting.models import Grid, Release
 
 YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
+
+
+def _key_of(path: Path, _organization: str) -> bytes:
+    return load_or_make_key(path)[0]
 
 
 class Command(BaseCommand):
@@ -73,9 +78,10 @@ class Command(BaseCommand):
                 written.path,
                 outside / "bundles" / f"{agency.slug}.bundle.zip",
                 organization_id=spec.organization_id,
-                key=lambda _organization, slug=agency.slug: load_or_make_key(keys / f"{slug}.key")[0],
+                key=partial(_key_of, keys / f"{agency.slug}.key"),
                 report=(YEAR.start, date(2025, 12, 31)),
             )
+            assert result.path is not None, "an output was named"
             name = inbox.put([result.path.read_bytes()], kind="bundle")
             with acting_as(Actor.hub(agency, Permission.DATA_IMPORT)):
                 imports.append((agency, jobs.enqueue("import_bundle", file=name)))
@@ -84,7 +90,8 @@ class Command(BaseCommand):
         demo.settle_in(invented)
         releases.choose_grid(Grid.YEAR)
         hub = Agency.objects.get(slug=invented.offices[0].slug)
-        releases.release("pipeline", YEAR, Actor.hub(hub, Permission.REPORT_NETWORK))
+        for name in measures():
+            releases.release(name, YEAR, Actor.hub(hub, Permission.REPORT_NETWORK))
 
     def _wait(self, imports: list[tuple[Agency, Job]]) -> None:
         """Watch the imports; the worker does them. Raises CommandError if one does not end well."""
