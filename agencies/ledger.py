@@ -33,7 +33,7 @@ def record(verb: str, target: models.Model | None = None, *, rows: int = 1, why:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where a chain does not hold: the seal whose entries are not what was sealed; 0 lies before the first."""
+    """Where a chain does not hold: the seal whose entries are not what was sealed (0: before the first)."""
 
     seal: int
     said: int
