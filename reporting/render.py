@@ -50,6 +50,8 @@ _NAMES = {
     "anonymous": _("Anonymous contacts"),
     **dict(STAGES),
 }
+NO_FIGURE_MARK = "–"
+"""Where there is nothing to say: no stage stands before, or nobody came from it."""
 _SECTORS = {family.value: family.label for family in SectorFamily}
 
 
@@ -366,7 +368,13 @@ def _cell(table: Table, row: str, figure: str) -> Cell:
 
 
 def _row(table: Table, row: str, figures: list[str]) -> list[Value]:
-    return [mark for figure in figures for mark in _marks(_cell(table, row, figure), figure)]
+    marks: list[Value] = []
+    for figure in figures:
+        if figure == "median_days" and (row, figure) not in table.cells:
+            marks.append(NO_FIGURE_MARK)
+        else:
+            marks += _marks(_cell(table, row, figure), figure)
+    return marks
 
 
 def _kind(cell: Cell) -> str:

@@ -104,8 +104,12 @@ def test_all_shapes_say_the_same(table):
     for number, row in enumerate(ROWS, start=1):
         in_csv = dict(zip(keys, lines[number][1:], strict=True))
         for figure in ("now", "entered", "median_days"):
-            cell = table.cells.get((row, figure), NotReported())
-            spoken = {Hidden: HIDDEN_MARK, NotReported: NOT_REPORTED_MARK}.get(type(cell))
+            cell = table.cells.get((row, figure))
+            spoken = {
+                Hidden: HIDDEN_MARK,
+                NotReported: NOT_REPORTED_MARK,
+                type(None): render.NO_FIGURE_MARK,
+            }.get(type(cell))
             value = as_data[row][figure]
             assert in_csv[figure] == (spoken or str(value))
             assert (value is None) is bool(spoken)
