@@ -22,7 +22,7 @@ FIXED = {
     "form": "contact",
     "shape": "csv",
     "period": "2025-q1",
-    "code": "2",
+    "code": "Q1",
     "token": "not-a-token",
     "uidb36": "1",
     "key": "not-a-key",
