@@ -91,7 +91,8 @@ def the_settings() -> str:
         "Settings",
         "Environment variables of the hub; `casehub/settings/base.py` reads them all. The embedded "
         "servers add `CASEHUB_DATA`, the folder of their data; the tests add `CASEHUB_TEST_SLOT`, a suffix "
-        "of the test database's name, and `CASEHUB_NO_SKIPS`, under which a missing Chromium or gettext is an error.",
+        "of the test database's name, and `CASEHUB_NO_SKIPS`, under which a missing Chromium or gettext "
+        "is an error.",
         _table(["variable", "kind", "default", "meaning"], rows),
     )
 
