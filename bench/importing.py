@@ -4,6 +4,7 @@ each beside what PostgreSQL needs for the same bytes and rows without any of tha
 
 import csv
 import io
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -51,15 +52,20 @@ def run(report: figures.Report, hub: Hub, folder: Path, *, rows: int = 50_000, t
         figures.Figure("export written and made a bundle", "rows/s", [bundle.total / s for s in seconds])
     )
     _staging(report, bundle, times)
-    rates, bare = [], 0.0
+    rates, work, bare = [], [], 0.0
     for number in range(times):
         slug = f"import-{number}"
+        before = processor_seconds()
         rates.append(bundle.total / import_one(slug, bundle))
+        work.append(bundle.total / (processor_seconds() - before))
         bare = bundle.total / _bare_insert(hub, slug)
     report.add(
         figures.Figure(
             "import: checked, validated, written with history", "rows/s", rates, bare=bare, goal=5_000
         )
+    )
+    report.add(
+        figures.Figure("the same for a second of processor time, ours and PostgreSQL's", "rows/s", work)
     )
 
 
@@ -76,6 +82,18 @@ def import_one(slug: str, bundle: BigBundle) -> float:
     if job.state != JobState.DONE:
         raise RuntimeError(f"the import ended {job.state}: {job.error}")
     return seconds
+
+
+def processor_seconds() -> float:
+    """What this process and its backend have worked so far: other work on the machine does not count."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    try:
+        spent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except FileNotFoundError:
+        spent = ["0", "0"]
+    return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK") + sum(os.times()[:2])
 
 
 def _pieces(bundle: Bundle, name: str) -> Iterator[list[tuple[int, list[str] | None]]]:
