@@ -134,9 +134,13 @@ class Planting:
         page = shown.content.decode(errors="replace") if "html" in shown.headers.get("Content-Type", "") else ""
         fields = Fields(page)
         words = {name: self.one() for name in [*fields.typed, "note", "code", "next", "other"]}
-        named = {"note": f"met {next(self.names)}", "code": next(self.names)}
-        for sent in (fields.given | words, words, fields.given | named):
+        for sent in (fields.given | words, words):
             self.keep(browser.post(path, sent))
+        if "note" in fields.typed or "code" in fields.typed:
+            for _ in range(4):
+                given = Fields(browser.get(path).content.decode(errors="replace")).given  # a form is sent once
+                named = {"note": f"met {next(self.names)}", "code": next(self.names), "quantity": "1"}
+                self.keep(browser.post(path, given | named))
 
     def by_api(self) -> None:
         for route in routes():
@@ -151,6 +155,7 @@ class Planting:
                         {"client": client, "type": "cm", "provided_on": "2025-02-01", "note": self.one()},
                         {name: self.one() for name in ("client", "note", "type", "sector", "outcome", "reason")},
                         {"client": client, "sector": "shelter", "note": f"met {next(self.names)}"},
+                        {"client": client, "type": "cm", "provided_on": "2025-02-01", "note": f"met {next(self.names)}"},
                         [self.one()],
                     ):
                         named = isinstance(body, dict) and str(body.get("note", "")).startswith("met ")
@@ -277,6 +282,28 @@ def dump() -> str:
     ).stdout
 
 
+def as_logged(record: logging.LogRecord) -> str:
+    """The line that the hub's own handler would write."""
+    (handler,) = [one for one in logging.getLogger("django").handlers if one.get_name() == "console"]
+    return handler.format(record)
+
+
+def test_a_log_line_names_the_route_and_the_errors_type(client, caplog, db):
+    """Sabotage: the record itself holds the address and the words; the hub's own line does not."""
+    name = PLANTED[0]
+    client.get(f"/clients/{quote(name)}/")
+    try:
+        raise ValueError(name) from KeyError(name)
+    except ValueError:
+        logging.getLogger("casehub").exception("it broke")
+    assert {record.name for record in caplog.records if found_in(str(record.args) + str(record.exc_info))} == {
+        *("casehub", "django.request")
+    }
+    written = "\n".join(as_logged(record) for record in caplog.records)
+    assert found_in(written) == set()
+    assert "no page" in written and "KeyError" in written and "ValueError" in written
+
+
 @pytest.fixture
 def broker(monkeypatch):
     from celery import current_app
@@ -309,16 +336,18 @@ def test_five_hundred_identifiers_are_pushed_in_and_none_is_found(
     with connection, connection.cursor() as cursor:
         stored = {(place, one) for place, text in clear_text(cursor) for one in found_in(text)}
         cursor.execute(
-            "SELECT (SELECT count(*) FROM referrals_touchpoint WHERE note_sealed <> ''),"
+            "SELECT (SELECT count(*) FROM referrals_touchpoint WHERE note_sealed <> '')"
+            " + (SELECT count(*) FROM referrals_service WHERE note_sealed <> ''),"
             " (SELECT count(*) FROM referrals_client WHERE code_sealed <> ''),"
             " (SELECT count(*) FROM referrals_draft), (SELECT count(*) FROM referrals_import)"
         )
         taken = dict(zip(("notes", "codes", "drafts", "imports"), cursor.fetchone(), strict=True))
-        assert taken["notes"] > 8 and taken["codes"] > 10 and taken["drafts"] > 3 and taken["imports"] > 3, taken
+        assert taken["notes"] > 12 and taken["codes"] > 10 and taken["drafts"] > 3 and taken["imports"] > 3, taken
     connection.close()
     assert stored == set()
     assert found_in(dump()) == set()
-    assert found_in(caplog.text) == set()
+    written = "\n".join(as_logged(record) for record in caplog.records)
+    assert "no page" in written and found_in(written) == set()
     assert found_in(" ".join(broker)) == set()
     assert {one for page in planting.error_pages for one in found_in(page)} == set()
     assert {(text.split(":")[0], one) for text in planting.exports() for one in found_in(text)} == set()
