@@ -23,5 +23,7 @@ def people_range(by_agency: Mapping[str, int], policy: Policy | None = None) -> 
     if total == 0 or not policy.may_show(by_agency):
         return Hidden()
     step = policy.rounding
-    low = max(by_agency.values()) // step * step
-    return Range(low if low >= policy.threshold else 0, -(-total // step) * step)
+    *others, largest = sorted(by_agency.values())
+    low = largest // step * step
+    gives_away = low < policy.threshold or any(0 < total - largest - n < policy.threshold for n in others)
+    return Range(0 if gives_away else low, -(-total // step) * step)

@@ -223,6 +223,8 @@ THREE_RIVERS = [39, 95, 64, 85, 74, 80, 35, 43, 26, 84, 9, 10]
         (THREE_RIVERS, Range(95, 645)),
         ([12, 11, 10], Range(0, 35)),  # ten would print a small agency's count
         ([15, 15, 15], Range(15, 45)),
+        ([44, 20, 1], Range(0, 65)),  # the second would know of the third that it has 1 to 5
+        ([44, 20, 11], Range(40, 75)),
         ([4, 3, 3], Hidden()),
         ([400, 3, 3], Hidden()),
         ([50, 50], Hidden()),
