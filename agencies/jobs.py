@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=30)
 ATTEMPTS = 20  # without a piece done in between
+LOST = "lost"
 
 type_of_work = Callable[["Run"], dict[str, Any]]
 _register: dict[str, type_of_work] = {}
@@ -167,7 +168,7 @@ def _run(reference: str, job_id: str) -> str:
     except Pause as pause:
         return _finish(actor, job_id, holder, JobState.PAUSED, result=pause.result)
     except Lost:
-        return "lost"
+        return LOST
     except Refused as refusal:
         state = _finish(actor, job_id, holder, JobState.FAILED, error=str(refusal))
     except NotAllowed:
@@ -180,7 +181,8 @@ def _run(reference: str, job_id: str) -> str:
         state = _finish(actor, job_id, holder, JobState.FAILED, error=f"It broke ({type(error).__name__}).")
     else:
         state = _finish(actor, job_id, holder, JobState.DONE, result=result)
-    for clear_up in held._afterwards:
+    # Who lost the lease clears nothing away: the run that has it now still needs it.
+    for clear_up in held._afterwards if state != LOST else ():
         clear_up()
     return state
 
@@ -245,8 +247,8 @@ def _finish(
             change["result"] = result
         if state in (JobState.DONE, JobState.FAILED):
             change["finished_at"] = timezone.now()
-        mine.update(**change)
-    return str(state)
+        is_mine = mine.update(**change)
+    return str(state) if is_mine else LOST
 
 
 def sweep() -> int:

@@ -193,6 +193,23 @@ def test_a_lost_worker_that_ends_late_does_not_overwrite_the_result(world, work)
     assert state(world, job).result == {"by": "another"}
 
 
+@pytest.mark.parametrize(("loses", "cleared"), [(False, ["cleared"]), (True, [])])
+def test_a_run_that_lost_its_lease_clears_nothing_away(world, work, loses, cleared):
+    """What it breaks on may well be what the run that has the lease now still needs."""
+    done = []
+
+    @work("slow")
+    def slow(held):
+        held.afterwards(lambda: done.append("cleared"))
+        if loses:
+            with acting_as(held.actor):
+                Job.objects.filter(pk=held.job_id).update(lease_holder="another")
+        raise ValueError
+
+    assert run(world, queue(world, "slow")) == ("lost" if loses else "failed")
+    assert done == cleared
+
+
 def test_progress_renews_the_lease(world, work):
     @work("long")
     def long(held):
