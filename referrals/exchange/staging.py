@@ -107,8 +107,8 @@ _TYPED: Mapping[Type, tuple[str, Callable[[str], str], str]] = {
     Type.ID: ("text", _matches("[0-9a-f]{32}"), "id_not_replaced"),
     Type.DATE: ("date", _date, "date_unreadable"),
     Type.DATETIME: ("timestamp", _moment, "date_unreadable"),
-    Type.INTEGER: ("int", _matches(r"-?\d{1,9}", "{raw}::int"), "number_unreadable"),
-    Type.MONEY: ("numeric", _matches(r"-?\d{1,7}(\.\d{1,4})?", "{raw}::numeric"), "number_unreadable"),
+    Type.INTEGER: ("int", _matches(r"-?\d{1,6}", "{raw}::int"), "number_unreadable"),
+    Type.MONEY: ("numeric", _matches(r"-?\d{1,6}(\.\d{1,4})?", "{raw}::numeric"), "number_unreadable"),
     Type.YEAR: ("int", _matches(r"(19|20)\d\d", "{raw}::int"), "number_unreadable"),
     Type.TEXT: ("text", lambda raw: f"left({raw}, 250)", "text_withheld"),
 }

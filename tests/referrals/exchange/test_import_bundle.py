@@ -315,6 +315,24 @@ def test_free_text_of_a_hand_made_bundle_is_not_kept(world: World, tmp_path: Pat
         assert "OtherDestination" not in ImportedRow.objects.get(file="Exit").row
 
 
+def test_no_number_of_a_hand_made_bundle_is_as_long_as_an_identity_number(
+    world: World, tmp_path: Path
+) -> None:
+    agency = world.agency("A")
+    stays = [
+        stay("s-ana", "ana", HPScreeningScore="123456789", ThresholdScore="999999"),
+        stay("s-ben", "ben"),
+    ]
+    income = row("IncomeBenefitsID", "i1", "s-ana", "ana", InformationDate="2026-01-10",
+                 DataCollectionStage=1, EarnedAmount="5550147.788", SSIAmount="943.5")  # fmt: skip
+    take(agency, small_network(tmp_path / "b.zip", Enrollment=stays, IncomeBenefits=[income]))
+    with acting_as(Actor.hub(agency)):
+        kept = ImportedRow.objects.get(file="Enrollment", source_key=key("s-ana")).row
+        assert (kept.get("HPScreeningScore"), kept["ThresholdScore"]) == (None, 999999)
+        kept = ImportedRow.objects.get(file="IncomeBenefits").row
+        assert (kept.get("EarnedAmount"), kept["SSIAmount"]) == (None, 943.5)
+
+
 # --- who it belongs to -------------------------------------------------------------------------------------
 
 
