@@ -77,7 +77,7 @@ def in_words(answer: HttpResponse) -> str:
     """A status as the matrix writes it: `in` asks to sign in, `2fa` for a second factor."""
     if answer.status_code == 302:
         to = answer.headers["Location"]
-        if to.startswith("/account/login/"):
+        if to.startswith(("/account/login/", "/admin/login/")):
             return "in"
         if to.startswith("/account/2fa/totp/activate/"):
             return "2fa"

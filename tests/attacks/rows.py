@@ -60,6 +60,7 @@ class Rows:
         self.world = world
         self.made: dict[tuple[type[models.Model], str], models.Model] = {}
         self.spare: dict[tuple[type[models.Model], str], models.Model] = {}
+        self.uploads: dict[str, str] = {}
 
     def everything(self, *letters: str) -> "Rows":
         for letter in letters:

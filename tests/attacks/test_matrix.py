@@ -62,8 +62,9 @@ def committed() -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def place(world):
+def place(world, settings, tmp_path):
     """Everyone's browser, and a row of everything at A and B."""
+    settings.INBOX = tmp_path / "inbox"
     logging.disable(logging.CRITICAL)  # thousands of refusals are what is wanted
     rows = Rows(world).everything("A", "B")
     yield browsers(world), rows
@@ -71,7 +72,7 @@ def place(world):
 
 
 def whose_rows(route: Route) -> tuple[str, ...]:
-    if not route.rows:
+    if not route.rows and not route.names_an_upload:
         return ("-",)
     return ("own", "other", "missing") if route.behind_the_wall else ("own", "missing")
 

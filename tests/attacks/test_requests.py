@@ -94,7 +94,7 @@ def _query(network: Network, chance: random.Random, letter: str) -> dict[str, st
 
 
 def _ids(network: Network, chance: random.Random, letter: str, route: Route) -> dict[str, str]:
-    found = {}
+    found = {"name": uuid.uuid4().hex} if route.names_an_upload else {}
     for name, model in route.rows:
         if model in walled():
             found[name] = network.own_or_not(chance, letter, model)
