@@ -22,6 +22,7 @@ from reporting.grants.form import GrantForm
 from reporting.measures import Counted, Measure, Period, measures
 from reporting.sdc import (
     Coord,
+    Nested,
     NotReported,
     Policy,
     ProtectedTable,
@@ -49,8 +50,10 @@ _REPORTING = """
     SELECT partner FROM unnest(%(agencies)s::int[]) AS partner
     WHERE EXISTS (SELECT 1 FROM referrals_touchpoint t
                   WHERE t.agency_id = partner AND t.occurred_at < %(end)s)
-       OR EXISTS (SELECT 1 FROM referrals_enrollment e WHERE e.agency_id = partner AND e.entry_on < %(end)s)
-       OR EXISTS (SELECT 1 FROM referrals_service s WHERE s.agency_id = partner AND s.provided_on < %(end)s)
+       OR EXISTS (SELECT 1 FROM referrals_enrollment e
+                  WHERE e.agency_id = partner AND e.entry_on < %(end_day)s)
+       OR EXISTS (SELECT 1 FROM referrals_service s
+                  WHERE s.agency_id = partner AND s.provided_on < %(end_day)s)
 """
 
 # Each agency's records by day, and when they reached the hub.
@@ -111,7 +114,7 @@ def run_network(name: str, period: Period, actor: Actor, *, release: str = "") -
         partners = [row[0] for row in cursor.fetchall()]
         cursor.execute(_EXPECTED)
         (expected,) = cursor.fetchone()
-        cursor.execute(_REPORTING, {"agencies": partners, "end": as_of})
+        cursor.execute(_REPORTING, {"agencies": partners, "end": as_of, "end_day": period.end})
         reporting = sorted(row[0] for row in cursor.fetchall())
         raw = _raw(found, cursor, period, as_of, reporting, expected, release or "draft")
     return protect(raw, Policy())
@@ -193,6 +196,7 @@ def _raw(
 
 
 def _relations(found: Counted, rows: list[str]) -> list[Relation]:
-    return [
+    sums = [
         Sum((row, total), tuple((row, part) for part in parts)) for total, parts in found.sums for row in rows
     ]
+    return [*sums, *(Nested(inner, outer) for inner, outer in found.nested)]

@@ -5,7 +5,7 @@ renders. The engine counts it through the counting door.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from importlib import import_module
 from pkgutil import iter_modules
@@ -63,7 +63,8 @@ class Median:
 class Counted:
     """What a measure found. `rows` and `columns` fix the order; `sums` says which columns add up to which;
     `people_of` names the column whose clients the people range and the median of each row are about; empty
-    where the rows are no people."""
+    where the rows are no people. `nested`: (row, column) whose clients all stand in another (row, column)
+    too, so that one less the other is a count as well."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]
@@ -71,6 +72,7 @@ class Counted:
     medians: list[Median]
     sums: list[tuple[str, list[str]]]
     people_of: str
+    nested: list[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=list)
 
 
 # (cursor of the counting door, period, as of, agencies whose rows count) -> what was found.

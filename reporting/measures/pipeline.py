@@ -27,7 +27,8 @@ STAGES = [
 ]
 
 # (agency, client, stage, rank, at): each time a client enters a stage. Anonymous contacts have no client
-# and so never stand here. Days are read at midnight of the hub's time zone.
+# and so never stand here. Days are read at midnight of the hub's time zone; since others have an hour, stages
+# of one day are put in order by rank. Who is enrolled in one project has not left with the exit from another.
 EVENTS = """
 event AS (
     SELECT agency_id, client_id, 'identified' AS stage, 1 AS rank, min(occurred_at) AS at
@@ -64,6 +65,11 @@ included AS (
 entry AS (
     SELECT event.* FROM event JOIN included ON included.id = event.agency_id WHERE at < %(as_of)s
 ),
+is_in AS (
+    SELECT DISTINCT agency_id, client_id FROM referrals_enrollment
+    WHERE entry_on::timestamp AT TIME ZONE %(zone)s < %(as_of)s
+      AND (exit_on IS NULL OR exit_on::timestamp AT TIME ZONE %(zone)s >= %(as_of)s)
+),
 last_contact AS (
     SELECT agency_id, client_id, max(at) AS at FROM (
         SELECT agency_id, client_id, occurred_at AS at FROM referrals_touchpoint WHERE client_id IS NOT NULL
@@ -76,7 +82,8 @@ last_contact AS (
 is_open AS (
     SELECT agency_id, client_id FROM (
         SELECT agency_id, client_id, at, stage = 'exited' AS ends FROM entry
-        WHERE stage IN ('identified', 'enrolled', 'exited')
+        WHERE stage IN ('identified', 'enrolled')
+           OR (stage = 'exited' AND (agency_id, client_id) NOT IN (SELECT agency_id, client_id FROM is_in))
       UNION ALL
         SELECT agency_id, client_id, occurred_at, true FROM referrals_touchpoint
         WHERE kind = 'closure' AND client_id IS NOT NULL AND occurred_at < %(as_of)s
@@ -97,8 +104,9 @@ entered AS (
 standing AS (
     SELECT DISTINCT ON (agency_id, client_id) agency_id, client_id,
            CASE WHEN loss.at IS NULL THEN stage ELSE 'lost' END AS stage
-    FROM entry LEFT JOIN loss USING (agency_id, client_id)
-    ORDER BY agency_id, client_id, entry.at DESC, rank DESC
+    FROM entry LEFT JOIN loss USING (agency_id, client_id) LEFT JOIN is_in USING (agency_id, client_id)
+    WHERE is_in.client_id IS NULL OR stage NOT IN ('exited', 'followed_up')
+    ORDER BY agency_id, client_id, (entry.at AT TIME ZONE %(zone)s)::date DESC, rank DESC
 )
 """
 
@@ -119,7 +127,8 @@ WITH {EVENTS}, waited AS (
            min((entry.at AT TIME ZONE %(zone)s)::date - (earlier.at AT TIME ZONE %(zone)s)::date) AS days
     FROM entry JOIN entry earlier
       ON earlier.agency_id = entry.agency_id AND earlier.client_id = entry.client_id
-     AND earlier.rank = entry.rank - 1 AND earlier.at <= entry.at
+     AND earlier.rank = entry.rank - 1
+     AND (earlier.at AT TIME ZONE %(zone)s)::date <= (entry.at AT TIME ZONE %(zone)s)::date
     WHERE entry.at >= %(start)s AND entry.at < %(end)s
     GROUP BY entry.stage, entry.agency_id, entry.client_id
 )
@@ -145,6 +154,7 @@ def _parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[st
     title=_("Where are people in the pipeline?"),
     counts=_("Client records: a person known to two agencies stands twice"),
     does_not_show=_("People no agency has met. Anonymous contacts stand beside, never inside."),
+    version=2,
 )
 def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Counted:
     """Each stage of the pipeline: clients in it at `as_of`; clients that entered it in the period, in all
@@ -169,4 +179,6 @@ def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: l
         medians=[Median(stage, "entered", days, by_agency) for (stage, days), by_agency in people.items()],
         sums=[("entered", [name for name, _title in sectors])],
         people_of="entered",
+        # Whoever was lost in the period and not found again is lost now.
+        nested=[(("lost", "entered"), ("lost", "now"))],
     )
