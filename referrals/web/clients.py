@@ -124,13 +124,12 @@ class ClientNew(Entry):
 
     def save(self, form: forms.Form, id: UUID) -> Client:
         assert isinstance(form, ClientForm)
-        self.client = actions.open_client(id=id, code=form.cleaned_data["code"], facts=form.facts())
-        return self.client
+        return actions.open_client(id=id, code=form.cleaned_data["code"], facts=form.facts())
 
     def after(self) -> str:
-        if self.client is None:  # the same form came twice
+        if self.saved is None:  # the same form came twice
             return reverse("referrals:caseload")
-        return super().after()
+        return reverse("referrals:client", args=[self.saved.pk])
 
     def context(self, form: forms.Form) -> dict[str, Any]:
         return {"same_code": _same_code(form, None)}

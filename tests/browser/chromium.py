@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import axe_playwright_python
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
@@ -30,6 +30,10 @@ def found() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
+def launch(kind: BrowserType) -> Browser:
+    return kind.launch(executable_path=found(), args=list(FLAGS))
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A started browser. Meanwhile the test may use the database, too."""
@@ -38,7 +42,7 @@ def chromium() -> Iterator[Browser]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     try:
         with sync_playwright() as playwright:
-            opened = playwright.chromium.launch(executable_path=found(), args=list(FLAGS))
+            opened = launch(playwright.chromium)
             yield opened
             opened.close()
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
@@ -71,7 +72,9 @@ def signed_in(world: World, who: str) -> Browser:
         return Browser()
     browser = world.browser(letter_of(who), who)
     session, now = browser.session, time.time()
-    session["account_authentication_methods"] = [{"method": "password", "at": now + 3600}]
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": now + 3600, "reauthenticated": True}
+    ]
     session["account_authentication_methods_user"] = str(world.person(letter_of(who), who).pk)
     session["started"] = session["seen"] = int(now)
     session.save()
@@ -102,6 +105,7 @@ def walked(people: dict[str, Browser], rows: Rows | None) -> Iterator[Place]:
 
 def everyone(world: World) -> dict[str, Browser]:
     world.person("A", "hotline", second_factor=False)  # needs none, so sees the page that sets one up
+    RecoveryCodes.activate(world.person("A"))
     return {who: signed_in(world, who) for who in PEOPLE}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.urls import resolve, reverse
+from playwright.sync_api import Error
 
 from agencies import jobs
 from casehub.pages import joining
@@ -29,6 +30,7 @@ ABOUT = """\
 NO_PAGE = {
     **dict.fromkeys(("lock", "leave", "still_here", "set_language", "referrals:draft"), "takes what is sent"),
     **dict.fromkeys(("reporting:grant_freeze", "reporting:grant_correct"), "takes what is sent"),
+    **{"reporting:grant_answers": "takes what is sent", "unlock": 'stands as "locked"', "home": 'stands as "the first page"'},
     **dict.fromkeys(("referrals:import_problems", "referrals:import_refused", "mfa_download_recovery_codes"), "a file"),
     **dict.fromkeys(("reporting:figure_download", "reporting:own_download", "reporting:grant_file"), "a file"),
 }  # fmt: skip
@@ -117,9 +119,8 @@ def lead_on(page, place: Place) -> None:
             field.fill(value)
     if place.press:
         button = page.locator(place.press).first
-        button.evaluate("one => one.form.noValidate = true")
-        with page.expect_navigation():
-            button.press("Enter")
+        with page.expect_navigation(timeout=10_000):
+            button.evaluate("one => { one.form.noValidate = true; one.click() }")
 
 
 def shoot(page, folder: Path, name: str) -> None:
