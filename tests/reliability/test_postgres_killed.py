@@ -100,3 +100,24 @@ def test_postgresql_killed_under_writers_loses_nothing_acknowledged_and_the_impo
     )
     assert taken == (bundle.rows["Client"], bundle.rows["Client"])
     print(f"{len(said)} acknowledged, 0 lost; back after {outages}")  # noqa: T201
+
+
+def test_a_backend_left_working_by_a_killed_postmaster_delays_nobody(drill: Drill) -> None:
+    """A long query does not notice that its server is gone, and the next server would wait for its end."""
+    long = drill.hub.start(
+        "-c",
+        "import sys, psycopg2; psycopg2.connect(sys.argv[1]).cursor().execute("
+        "'SELECT count(*) FROM generate_series(1, 2000000000)')",
+        drill.hub.servers().database_url,
+    )
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active'"
+    drill.wait(
+        lambda: drill.hub.ask(busy, "SELECT count(*) FROM generate_series%") == [(1,)],
+        30,
+        what="a long query",
+    )
+    killed = time.monotonic()
+    os.kill(drill.hub.postgres_pid(), signal.SIGKILL)
+    took = answers_again(drill) - killed
+    assert long.wait(timeout=10) != 0
+    assert took <= BACK_WITHIN, f"back after {took:.1f} s"
