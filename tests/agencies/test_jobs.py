@@ -48,20 +48,23 @@ def run(world, job, letter="A", role="caseworker"):
     return jobs.run(world.actor(letter, role).reference, str(job.pk))
 
 
-def test_a_job_is_published_when_its_transaction_commits(world, work, sent, django_capture_on_commit_callbacks):
-    work("count")(lambda run: {})
-    with django_capture_on_commit_callbacks(execute=True):
-        with world.acting("A") as actor:
-            job = jobs.enqueue("count")
-            assert sent == []
-    assert sent == [("casehub.run_job", actor.reference, str(job.pk))]
-
-
-def test_a_job_whose_change_is_undone_was_never_queued(
+def test_a_job_is_published_when_its_transaction_commits(
     world, work, sent, django_capture_on_commit_callbacks
 ):
     work("count")(lambda run: {})
-    with django_capture_on_commit_callbacks(execute=True), pytest.raises(ZeroDivisionError), world.acting("A"):
+    with django_capture_on_commit_callbacks(execute=True), world.acting("A") as actor:
+        job = jobs.enqueue("count")
+        assert sent == []
+    assert sent == [("casehub.run_job", actor.reference, str(job.pk))]
+
+
+def test_a_job_whose_change_is_undone_was_never_queued(world, work, sent, django_capture_on_commit_callbacks):
+    work("count")(lambda run: {})
+    with (
+        django_capture_on_commit_callbacks(execute=True),
+        pytest.raises(ZeroDivisionError),
+        world.acting("A"),
+    ):
         jobs.enqueue("count")
         raise ZeroDivisionError
     assert sent == []
@@ -73,12 +76,14 @@ def test_what_the_broker_is_told_is_numbers(world, work, sent, django_capture_on
     work("count")(lambda run: {})
     with django_capture_on_commit_callbacks(execute=True):
         queue(world, "count", file="2f1c")
-    ((name, reference, job_id),) = sent
+    ((_name, reference, job_id),) = sent
     assert reference == f"{world.person('A').pk}:{world.agency('A').pk}"
     assert "2f1c" not in reference + job_id
 
 
-def test_a_broker_that_is_away_is_no_error(world, work, monkeypatch, caplog, django_capture_on_commit_callbacks):
+def test_a_broker_that_is_away_is_no_error(
+    world, work, monkeypatch, caplog, django_capture_on_commit_callbacks
+):
     """The job waits for the sweeper; the log names the error's type and no address with a password."""
     from celery import current_app
 
@@ -228,7 +233,7 @@ def test_progress_renews_the_lease(world, work):
 def test_a_cancelled_job_stops_at_its_next_piece(world, work):
     @work("long")
     def long(held):
-        held.chunk(1, lambda: {})
+        held.chunk(1, dict)
         with acting_as(held.actor):
             Job.objects.filter(pk=held.job_id).update(state=JobState.CANCELLED)
         held.chunk(2, lambda: pytest.fail("it was cancelled"))
@@ -359,7 +364,11 @@ def test_every_refusal_in_the_code_is_a_sentence_of_ours():
     for floor in ("agencies", "referrals", "reporting", "casehub"):
         for path in (settings.ROOT / floor).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Refused" and node.args:
+                if (
+                    isinstance(node, ast.Call)
+                    and ast.unparse(node.func).split(".")[-1] == "Refused"
+                    and node.args
+                ):
                     said = ast.unparse(node.args[0])
                     assert said.startswith(("_(", "str(", "refusal", "wrong")), (path, said)
                     assert not any(word in said for word in ("cell", "value", "row[", "error)")), (path, said)
@@ -453,9 +462,8 @@ def test_a_jobs_row_is_locked_only_while_it_is_claimed(lasting_world, work):
 
     @work("look")
     def look(held):
-        with acting_as(held.actor):
-            with transaction.atomic():
-                seen.append(Job.objects.select_for_update(nowait=True).get(pk=held.job_id).state)
+        with acting_as(held.actor), transaction.atomic():
+            seen.append(Job.objects.select_for_update(nowait=True).get(pk=held.job_id).state)
         return {}
 
     job = queue(lasting_world, "look")

@@ -58,7 +58,11 @@ def tamper(sql, *parameters):
 
 def ids(world, letter="A"):
     with acting_as(Actor.hub(world.agency(letter))):
-        return list(LedgerEntry.objects.filter(agency=world.agency(letter)).order_by("id").values_list("id", flat=True))
+        return list(
+            LedgerEntry.objects.filter(agency=world.agency(letter))
+            .order_by("id")
+            .values_list("id", flat=True)
+        )
 
 
 def test_an_untouched_chain_holds(chain):
@@ -133,12 +137,15 @@ def test_an_entry_given_to_another_agency_is_found_by_both(chain):
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_seal_taken_out_is_found(chain, number):
-    tamper("DELETE FROM agencies_ledgerseal WHERE number = %s AND agency_id = %s", number, chain.agency("A").pk)
+    tamper(
+        "DELETE FROM agencies_ledgerseal WHERE number = %s AND agency_id = %s", number, chain.agency("A").pk
+    )
     assert verify(chain)
 
 
 @pytest.mark.parametrize(
-    "change", ["digest = sha256('x')", "below_tx = below_tx + 1", "from_tx = from_tx + 1", "number = number + 10"]
+    "change",
+    ["digest = sha256('x')", "below_tx = below_tx + 1", "from_tx = from_tx + 1", "number = number + 10"],
 )
 def test_a_changed_seal_is_found(chain, change):
     sql = f"UPDATE agencies_ledgerseal SET {change} WHERE number = 2 AND agency_id = %s"

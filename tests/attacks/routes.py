@@ -97,7 +97,11 @@ def _walk(resolver: URLResolver, prefix: str = "", space: str = "") -> Iterator[
                 continue
             parameters = tuple(re.findall(r"\(\?P<(\w+)>|<(?:\w+:)?(\w+)>", pattern))
             names = tuple(a or b for a, b in parameters)
-            rows = tuple((p, _model_of(name, p, pattern)) for p in names if p != "name" and (p not in FIXED or _is_uuid(one, p)))
+            rows = tuple(
+                (p, _model_of(name, p, pattern))
+                for p in names
+                if p != "name" and (p not in FIXED or _is_uuid(one, p))
+            )
             yield Route(name, pattern, one.callback, names, rows)
 
 
@@ -115,7 +119,9 @@ def _model_of(name: str, parameter: str, pattern: str) -> type[models.Model]:
         for candidate in (word, word.removesuffix("s"), re.sub("ies$", "y", word)):
             if candidate in known:
                 return known[candidate]
-            ends = [model for label, model in known.items() if len(candidate) > 4 and label.endswith(candidate)]
+            ends = [
+                model for label, model in known.items() if len(candidate) > 4 and label.endswith(candidate)
+            ]
             if len(ends) == 1:
                 return ends[0]
     raise LookupError(f"{name}: name the parameter {parameter!r} after a model, or put it into FIXED")
@@ -125,7 +131,9 @@ def ids(route: Route, rows: Rows, whose: str) -> dict[str, str]:
     """Ids for a route's rows: `own` (agency A's), `other` (another agency's), `missing` (nobody's)."""
     found = {}
     if route.names_an_upload:
-        found["name"] = uuid.uuid4().hex if whose == "missing" else _upload(rows, "A" if whose == "own" else "B")
+        found["name"] = (
+            uuid.uuid4().hex if whose == "missing" else _upload(rows, "A" if whose == "own" else "B")
+        )
     for name, model in route.rows:
         if whose == "missing":
             found[name] = str(uuid.uuid4()) if isinstance(model._meta.pk, models.UUIDField) else "987654321"
@@ -154,7 +162,9 @@ def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
     if model is Offer and (model, f"to {letter}") not in rows.made:
         # An agency's own offer, to this attack, is one that it was made.
         referral = rows.fresh(Referral, "R")
-        rows.made[model, f"to {letter}"] = rows.fresh(Offer, "R", referral=referral, receiver=world.agency(letter))
+        rows.made[model, f"to {letter}"] = rows.fresh(
+            Offer, "R", referral=referral, receiver=world.agency(letter)
+        )
     if model is Offer:
         return rows.made[model, f"to {letter}"]
     if model in walled():
@@ -176,7 +186,9 @@ def _invitation(rows: Rows, letter: str) -> models.Model:
     from agencies import actions
 
     agency = rows.world.agency(letter)
-    return actions.invite(agency=agency, email=f"new@{letter}.example", name="New", role="auditor", by=None)[0]
+    return actions.invite(agency=agency, email=f"new@{letter}.example", name="New", role="auditor", by=None)[
+        0
+    ]
 
 
 def _release(rows: Rows, letter: str) -> models.Model:

@@ -17,7 +17,7 @@ from django.db import models
 from django.utils import timezone
 
 from agencies import vault
-from agencies.models import Agency, County, User
+from agencies.models import County, User
 from agencies.scope.rows import PLATFORM
 from referrals.models import Client
 from tests.world import World

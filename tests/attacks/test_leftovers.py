@@ -226,6 +226,5 @@ def test_the_door_is_shut_to_other_threads(world):
 def test_a_door_inside_a_transaction_is_refused(lasting_world):
     """A door is one transaction: inside a larger one, its rows would outlive its closing."""
     actor = lasting_world.actor("A")
-    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
-        with acting_as(actor):
-            Touchpoint.objects.count()
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic(), acting_as(actor):
+        Touchpoint.objects.count()

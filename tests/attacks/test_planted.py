@@ -34,9 +34,38 @@ from tests.attacks.routes import Route, ids, routes
 from tests.attacks.rows import Rows
 from tests.referrals.agency_side import exports
 
-FORE = ("Zorvana", "Quillip", "Maribexa", "Tolwyn", "Ysolinda", "Brackfern", "Ondrelia", "Fennimar", "Wexley", "Jorunna")
-LAST = ("Quelmbratt", "Nobbleton", "Harkwistle", "Drummervane", "Pettigorse", "Umberlynn", "Skaldrow", "Vintermoss")
-ROAD = ("Zinnober", "Quagmire", "Nimbleleaf", "Farrowgate", "Thistledown", "Bramblewick", "Ottermere", "Larkspindle")
+FORE = (
+    "Zorvana",
+    "Quillip",
+    "Maribexa",
+    "Tolwyn",
+    "Ysolinda",
+    "Brackfern",
+    "Ondrelia",
+    "Fennimar",
+    "Wexley",
+    "Jorunna",
+)
+LAST = (
+    "Quelmbratt",
+    "Nobbleton",
+    "Harkwistle",
+    "Drummervane",
+    "Pettigorse",
+    "Umberlynn",
+    "Skaldrow",
+    "Vintermoss",
+)
+ROAD = (
+    "Zinnober",
+    "Quagmire",
+    "Nimbleleaf",
+    "Farrowgate",
+    "Thistledown",
+    "Bramblewick",
+    "Ottermere",
+    "Larkspindle",
+)
 
 
 def identifiers() -> list[str]:
@@ -62,7 +91,9 @@ def test_there_are_five_hundred_of_them():
 
 def found_in(text: str) -> set[str]:
     """Which of them stand in the text, also as a page, an address or JSON writes them."""
-    forms = {one: {one, html.escape(one), quote(one), quote_plus(one), json.dumps(one)[1:-1]} for one in PLANTED}
+    forms = {
+        one: {one, html.escape(one), quote(one), quote_plus(one), json.dumps(one)[1:-1]} for one in PLANTED
+    }
     low = text.lower()
     return {one for one, ways in forms.items() if any(way.lower() in low for way in ways)}
 
@@ -131,14 +162,18 @@ class Planting:
         path = route.path(ids(route, self.rows, "own"))
         shown = browser.get(path, {"q": self.one(), "code": self.one(), "search": self.one()})
         self.keep(shown)
-        page = shown.content.decode(errors="replace") if "html" in shown.headers.get("Content-Type", "") else ""
+        page = (
+            shown.content.decode(errors="replace") if "html" in shown.headers.get("Content-Type", "") else ""
+        )
         fields = Fields(page)
         words = {name: self.one() for name in [*fields.typed, "note", "code", "next", "other"]}
         for sent in (fields.given | words, words):
             self.keep(browser.post(path, sent))
         if "note" in fields.typed or "code" in fields.typed:
             for _ in range(4):
-                given = Fields(browser.get(path).content.decode(errors="replace")).given  # a form is sent once
+                given = Fields(
+                    browser.get(path).content.decode(errors="replace")
+                ).given  # a form is sent once
                 named = {"note": f"met {next(self.names)}", "code": next(self.names), "quantity": "1"}
                 self.keep(browser.post(path, given | named))
 
@@ -153,18 +188,35 @@ class Planting:
                         {"sector": "shelter", "note": self.one(), "kind": "contact"},
                         {"client": client, "sector": "shelter", "note": self.one(), self.one(): self.one()},
                         {"client": client, "type": "cm", "provided_on": "2025-02-01", "note": self.one()},
-                        {name: self.one() for name in ("client", "note", "type", "sector", "outcome", "reason")},
+                        {
+                            name: self.one()
+                            for name in ("client", "note", "type", "sector", "outcome", "reason")
+                        },
                         {"client": client, "sector": "shelter", "note": f"met {next(self.names)}"},
-                        {"client": client, "type": "cm", "provided_on": "2025-02-01", "note": f"met {next(self.names)}"},
+                        {
+                            "client": client,
+                            "type": "cm",
+                            "provided_on": "2025-02-01",
+                            "note": f"met {next(self.names)}",
+                        },
                         [self.one()],
                     ):
                         named = isinstance(body, dict) and str(body.get("note", "")).startswith("met ")
                         key = {} if named else {"HTTP_IDEMPOTENCY_KEY": self.one()}
-                        self.keep(browser.post(path, json.dumps(body), content_type="application/json", **key))
+                        self.keep(
+                            browser.post(path, json.dumps(body), content_type="application/json", **key)
+                        )
 
     def by_address(self) -> None:
         """Typed into the address: a page that is not there, an id that is none, a query nobody reads."""
-        for place in ("/clients/{}/", "/{}/", "/api/v1/clients/{}/", "/numbers/{}.csv", "/drafts/{}/", "/find/?q={}"):
+        for place in (
+            "/clients/{}/",
+            "/{}/",
+            "/api/v1/clients/{}/",
+            "/numbers/{}.csv",
+            "/drafts/{}/",
+            "/find/?q={}",
+        ):
             for browser in self.people.values():
                 self.keep(browser.get(place.format(quote(self.one(), safe=""))))
 
@@ -191,7 +243,12 @@ class Planting:
             "manifest_changes": {
                 "key_fingerprint": self.one(),
                 "organization": {"id": self.one(), "name": self.one(), "victim_service_provider": False},
-                "export": {"start": self.one(), "end": "2026-09-30", "date": self.one(), "directive": self.one()},
+                "export": {
+                    "start": self.one(),
+                    "end": "2026-09-30",
+                    "date": self.one(),
+                    "directive": self.one(),
+                },
                 self.one(): self.one(),
             }
         }
@@ -200,8 +257,12 @@ class Planting:
             [
                 small_network(self.folder / "f0.zip", Exit=[leave]),
                 small_network(self.folder / "f1.zip", **odd),
-                bundle_file(self.folder / "f2.zip", Client=wrong, Enrollment=[stay("s", "ann", entry=self.one())]),
-                bundle_file(self.folder / "f3.zip", Client=[person("ann")], extra_columns={"Client": [self.one()]}),
+                bundle_file(
+                    self.folder / "f2.zip", Client=wrong, Enrollment=[stay("s", "ann", entry=self.one())]
+                ),
+                bundle_file(
+                    self.folder / "f3.zip", Client=[person("ann")], extra_columns={"Client": [self.one()]}
+                ),
             ]
         ):
             self.send(path.read_bytes(), f"{number}.zip")
@@ -255,7 +316,9 @@ class Planting:
 
 def clear_text(cursor) -> Iterator[tuple[str, str]]:
     """Every table's rows as text, and what stands in its byte columns as text too."""
-    cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+    cursor.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
     for (table,) in cursor.fetchall():
         cursor.execute(f'SELECT * FROM "{table}"')
         names = [column.name for column in cursor.description]
@@ -263,7 +326,10 @@ def clear_text(cursor) -> Iterator[tuple[str, str]]:
             for name, value in zip(names, row, strict=True):
                 if isinstance(value, memoryview):
                     raw = bytes(value)
-                    yield f"{table}.{name}", f"{raw.decode('utf-8', 'replace')} {raw.decode('utf-16', 'replace')}"
+                    yield (
+                        f"{table}.{name}",
+                        f"{raw.decode('utf-8', 'replace')} {raw.decode('utf-16', 'replace')}",
+                    )
                 elif value is not None:
                     yield f"{table}.{name}", str(value)
 
@@ -296,9 +362,9 @@ def test_a_log_line_names_the_route_and_the_errors_type(client, caplog, db):
         raise ValueError(name) from KeyError(name)
     except ValueError:
         logging.getLogger("casehub").exception("it broke")
-    assert {record.name for record in caplog.records if found_in(str(record.args) + str(record.exc_info))} == {
-        *("casehub", "django.request")
-    }
+    assert {
+        record.name for record in caplog.records if found_in(str(record.args) + str(record.exc_info))
+    } == {*("casehub", "django.request")}
     written = "\n".join(as_logged(record) for record in caplog.records)
     assert found_in(written) == set()
     assert "no page" in written and "KeyError" in written and "ValueError" in written
@@ -342,7 +408,9 @@ def test_five_hundred_identifiers_are_pushed_in_and_none_is_found(
             " (SELECT count(*) FROM referrals_draft), (SELECT count(*) FROM referrals_import)"
         )
         taken = dict(zip(("notes", "codes", "drafts", "imports"), cursor.fetchone(), strict=True))
-        assert taken["notes"] > 12 and taken["codes"] > 10 and taken["drafts"] > 3 and taken["imports"] > 3, taken
+        assert taken["notes"] > 12 and taken["codes"] > 10 and taken["drafts"] > 3 and taken["imports"] > 3, (
+            taken
+        )
     connection.close()
     assert stored == set()
     assert found_in(dump()) == set()

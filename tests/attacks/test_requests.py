@@ -108,7 +108,10 @@ def walk(network: Network, times: int, caplog) -> tuple[dict[str, int], list[str
     chance = random.Random(20250101)
     open_routes = [route for route in routes() if route.name not in SKIPPED]
     # Rows and their lists are asked for more often than the front door's own pages.
-    weights = [5 if route.behind_the_wall or "referrals" in route.name or route.is_api else 1 for route in open_routes]
+    weights = [
+        5 if route.behind_the_wall or "referrals" in route.name or route.is_api else 1
+        for route in open_routes
+    ]
     answered: dict[str, int] = {}
     leaks = []
     everything = re.compile("|".join(re.escape(w) for letter in AGENCIES for w in network.canaries[letter]))
@@ -159,8 +162,9 @@ def test_twenty_thousand_requests_over_five_agencies_show_no_foreign_row(network
 
 def test_the_walk_would_see_a_leak(network, caplog, monkeypatch):
     """Sabotage: one view that answers with another agency's code is noticed within the first requests."""
-    from agencies.doors import AgencyView
     from django.http import HttpResponse
+
+    from agencies.doors import AgencyView
 
     word = sorted(network.canaries["E"])[0]
     monkeypatch.setattr(AgencyView, "dispatch", lambda self, request, *a, **k: HttpResponse(word))

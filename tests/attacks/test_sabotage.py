@@ -181,8 +181,13 @@ class Wall:
         self.app("A")
         row = str(self.rows.spare[self.tables[table], "A"].pk)
         self.bench.run(f"UPDATE {table} SET frozen_at = now() WHERE id = %s", row)
-        tries = (f"UPDATE {table} SET agency_id = agency_id WHERE id = %s", f"DELETE FROM {table} WHERE id = %s")
-        return all(str(self.bench.tried(sql, row)).startswith("IntegrityConstraintViolation") for sql in tries)
+        tries = (
+            f"UPDATE {table} SET agency_id = agency_id WHERE id = %s",
+            f"DELETE FROM {table} WHERE id = %s",
+        )
+        return all(
+            str(self.bench.tried(sql, row)).startswith("IntegrityConstraintViolation") for sql in tries
+        )
 
     def what_was_entered_stays(self, table: str) -> bool:
         self.app("A")

@@ -36,7 +36,9 @@ def ask(sql, *parameters):
         return cursor.fetchall() if cursor.description else cursor.rowcount
 
 
-def refused(sql, *parameters, match="permission denied|must be owner|must be able|row-level security|not exist"):
+def refused(
+    sql, *parameters, match="permission denied|must be owner|must be able|row-level security|not exist"
+):
     with pytest.raises(DatabaseError, match=match), transaction.atomic():
         ask(sql, *parameters)
 
@@ -114,7 +116,7 @@ def test_reading_an_identity_through_the_counting_door(world, clients, column):
     ],
 )
 def test_doing_more_than_counting_through_the_counting_door(world, clients, sql):
-    with pytest.raises(DatabaseError, match="permission denied|read-only"):
+    with pytest.raises(DatabaseError, match=r"permission denied|read-only"):
         with counting(world.actor("A"), network=True) as cursor:
             cursor.execute(sql)
 
@@ -210,9 +212,10 @@ def test_a_view_of_ones_own_looks_with_ones_own_eyes(world, clients):
 def test_guessing_rows_from_the_planners_statistics(world, clients):
     """pg_stats hides the most common values of tables that the reader sees through a policy."""
     with world.acting("A"):
-        assert ask("SELECT count(*) FROM pg_stats WHERE tablename LIKE 'referrals\\_%%' AND schemaname = %s", "public") == [
-            (0,)
-        ]
+        assert ask(
+            "SELECT count(*) FROM pg_stats WHERE tablename LIKE 'referrals\\_%%' AND schemaname = %s",
+            "public",
+        ) == [(0,)]
         refused("SELECT * FROM pg_statistic")
 
 
@@ -255,9 +258,8 @@ def test_two_doors_inside_each_other(world):
 
 def test_two_doors_inside_each_other_leave_the_first_one_whole(world, clients):
     with world.acting("A"):
-        with pytest.raises(ScopeError):
-            with acting_as(world.actor("B")):
-                pass
+        with pytest.raises(ScopeError), acting_as(world.actor("B")):
+            pass
         assert Client.objects.get() == clients["A"]
 
 

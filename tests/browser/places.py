@@ -157,7 +157,9 @@ def _casework(world: World, rows: Rows) -> list[Place]:
                 "A", one, occurred_at=now - timedelta(days=12 * number), sector="shelter", given=["listened"]
             )
     for days, sector in ((102, "health_care"), (80, "law_enforcement"), (73, "child_welfare")):
-        world.touchpoint("A", first, occurred_at=now - timedelta(days=days), sector=sector, given=["safety_plan"])
+        world.touchpoint(
+            "A", first, occurred_at=now - timedelta(days=days), sector=sector, given=["safety_plan"]
+        )
     for week in range(1, 13):
         world.service(
             first, provided_on=today - timedelta(days=7 * week), type="shel_em", unit="nights", quantity=7
@@ -173,7 +175,9 @@ def _casework(world: World, rows: Rows) -> list[Place]:
         actions.keep_draft(form="client_new", body={"age_band": ["18_24"]})
         actions.keep_draft(form="contact_new", client=first, body={"note": ["Half a sentence"]})
         left = gone.enrollments.get()
-        actions.end_enrollment(enrollment=left, exit_on=today, destination="rental_without_subsidy", reason="completed")
+        actions.end_enrollment(
+            enrollment=left, exit_on=today, destination="rental_without_subsidy", reason="completed"
+        )
         offers = list(Offer.objects.filter(referral=sent).order_by("receiver__name"))
         outside = actions.send_referral(client=first, needed="food", receivers=[])
         rows.made[Client, "A"], rows.made[Referral, "A"] = first, sent
@@ -232,7 +236,11 @@ def _agency(world: World) -> list[Place]:
         affairs.invite_member(email="new@kingfisher.example", name="Linden Marsh", role="caseworker")
         trust.make_api_token(title="Our own dashboard")
     _kept, token = trust.invite(
-        agency=world.agency("A"), email="willow@kingfisher.example", name="Willow Reed", role="supervisor", by=None
+        agency=world.agency("A"),
+        email="willow@kingfisher.example",
+        name="Willow Reed",
+        role="supervisor",
+        by=None,
     )
     joining = reverse("join", args=[token])
     login, people, network = reverse("account_login"), reverse("people"), reverse("network")
@@ -250,7 +258,7 @@ def _agency(world: World) -> list[Place]:
         Place(NOBODY, "wrong: a code that is not theirs", reverse("mfa_authenticate"), {"code": "000000"}, SEND),
         Place("data_lead", "ledger, checked", reverse("ledger") + "?verify=1"),
         Place("data_lead", "ledger, nothing for this choice", reverse("ledger") + "?end=2001-01-01"),
-        Place("data_lead", "wrong: a date that is none", reverse("ledger") + "?start=yesterday"),
+        Place("data_lead", "wrong: a person who never worked here", reverse("ledger") + "?person=0"),
         Place("data_lead", "wrong: someone without an address", people, {"email": "nobody"}, act("invite")),
         Place("data_lead", "wrong: a project without a name", reverse("agency"), press=act("add_project")),
         Place("data_lead", "wrong: an award without a number", reverse("agency"), press=act("add_award")),

@@ -201,9 +201,9 @@ def test_a_volunteer_writes_and_reads_nothing_back(world, live_server, browser):
         keys.on("Control+Enter")
         assert keys.says("Counted: 1 anonymous contact") and keys.path == "/contacts/new/"
         assert keys.page.locator(".places").count() == 0
-        assert {path: keys.go(path) for path in ("/clients/", "/day/", "/numbers/", "/find/")} == dict.fromkeys(
-            ("/clients/", "/day/", "/numbers/", "/find/"), 404
-        )
+        assert {
+            path: keys.go(path) for path in ("/clients/", "/day/", "/numbers/", "/find/")
+        } == dict.fromkeys(("/clients/", "/day/", "/numbers/", "/find/"), 404)
 
 
 # Agency data lead
@@ -260,7 +260,9 @@ def test_a_partner_reads_the_shared_figures_and_no_client(world, live_server, br
         assert keys.path == "/numbers/" and keys.says("15 to 45")
         assert keys.page.locator(".places a").all_inner_texts() == ["Numbers"]
         assert keys.download("CSV").path().stat().st_size > 100
-        assert {keys.go(path) for path in ("/clients/", f"/clients/{client.pk}/", "/numbers/own/", "/day/")} == {404}
+        assert {
+            keys.go(path) for path in ("/clients/", f"/clients/{client.pk}/", "/numbers/own/", "/day/")
+        } == {404}
 
 
 # Coordinator

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 from django.urls import resolve, reverse
-from playwright.sync_api import Error
 
 from agencies import jobs
 from casehub.pages import joining
 from tests.attacks.routes import routes
 from tests.browser.chromium import Heard, faults
 from tests.browser.odd_urls import ODD
-from tests.browser.places import CODES, LEFT_OUT, NOBODY, Place, full_hub, signed_in, small_hub, walked
+from tests.browser.places import CODES, LEFT_OUT, NOBODY, Place, full_hub, small_hub, walked
 
 pytestmark = pytest.mark.browser
 PAGES = Path(__file__).with_name("pages.txt")
@@ -30,7 +29,7 @@ ABOUT = """\
 NO_PAGE = {
     **dict.fromkeys(("lock", "leave", "still_here", "set_language", "referrals:draft"), "takes what is sent"),
     **dict.fromkeys(("reporting:grant_freeze", "reporting:grant_correct"), "takes what is sent"),
-    **{"reporting:grant_answers": "takes what is sent", "unlock": 'stands as "locked"', "home": 'stands as "the first page"'},
+    "reporting:grant_answers": "takes what is sent", "unlock": 'stands as "locked"', "home": 'stands as "the first page"',
     **dict.fromkeys(("referrals:import_problems", "referrals:import_refused", "mfa_download_recovery_codes"), "a file"),
     **dict.fromkeys(("reporting:figure_download", "reporting:own_download", "reporting:grant_file"), "a file"),
 }  # fmt: skip
@@ -96,7 +95,9 @@ def test_every_page(lasting_world, live_server, browser, settings, tmp_path, hub
         cookies = {"django_language": language}
         if who in people and "sessionid" in people[who].cookies:
             cookies["sessionid"] = people[who].cookies["sessionid"].value
-        context.add_cookies([{"name": name, "value": value, "url": live_server.url} for name, value in cookies.items()])
+        context.add_cookies(
+            [{"name": name, "value": value, "url": live_server.url} for name, value in cookies.items()]
+        )
         page = context.new_page()
         for place in (one for one in places if one.who == who):
             page.set_viewport_size({"width": 1280, "height": 800})

@@ -18,7 +18,6 @@ from agencies.models import LedgerEntry, LedgerSeal
 from agencies.scope import Actor, acting_as
 from tests.attacks.people import leaving_nothing
 
-
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -55,7 +54,9 @@ relaxed = settings(
 
 
 def write(agency, found) -> None:
-    LedgerEntry.objects.bulk_create([LedgerEntry(agency=agency, at=AT, **dataclasses.asdict(one)) for one in found])
+    LedgerEntry.objects.bulk_create(
+        [LedgerEntry(agency=agency, at=AT, **dataclasses.asdict(one)) for one in found]
+    )
 
 
 def seals_of(agency, found, limits) -> list[LedgerSeal]:

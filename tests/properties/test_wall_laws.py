@@ -95,7 +95,9 @@ def do(place, model: Model, deed: str, person: tuple[str, str], at: int) -> None
             elif deed == "open_to":
                 colleague = (person[0], ROLES[at % 2])
                 if lawful and client in model.closed:
-                    assign_perm("referrals.view_client", world.person(*colleague), Client.objects.get(pk=client))
+                    assign_perm(
+                        "referrals.view_client", world.person(*colleague), Client.objects.get(pk=client)
+                    )
                     model.closed[client].add(colleague)
             elif deed == "delete":
                 with connection.cursor() as cursor:
@@ -119,13 +121,15 @@ def do(place, model: Model, deed: str, person: tuple[str, str], at: int) -> None
 
 def check(place, model: Model) -> None:
     """Everyone sees what the model says, nobody outside a door sees anything, and counts are whole."""
-    world, actors, hub = place
+    _world, actors, hub = place
     for person, actor in actors.items():
         with acting_as(actor):
             assert set(Client.objects.values_list("pk", flat=True)) == model.clients(person)
             assert set(Touchpoint.objects.values_list("pk", flat=True)) == model.contacts(person)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT (SELECT count(*) FROM referrals_client), (SELECT count(*) FROM referrals_touchpoint)")
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM referrals_client), (SELECT count(*) FROM referrals_touchpoint)"
+        )
         assert cursor.fetchone() == (0, 0)
     with counting(hub, network=True) as cursor:
         cursor.execute("SELECT count(*) FROM referrals_client")

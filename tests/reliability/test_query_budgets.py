@@ -61,7 +61,7 @@ def sent(world: World, client: Client) -> dict[str, int]:
 
 def test_pages_keep_to_their_budgets_however_many_clients_there_are(world: World) -> None:
     few = sent(world, people(world, 15)[0])  # more than one screen of a day
-    many = sent(world, people(world, 15)[0])
+    many = sent(world, people(world, 16)[0])
     over = {name: count for name, count in many.items() if count > BUDGETS[name]}
     assert not over, f"more statements than {BUDGETS}"
     assert many == few

@@ -1,7 +1,5 @@
 """Small bundles made in a test: `bundle_file(path, Client=[{...}])` writes what the agency tool would."""
 
-# ruff: noqa: E501 - tables of cells read better in one line.
-
 import csv
 import hashlib
 import io

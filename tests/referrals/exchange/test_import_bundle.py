@@ -1,7 +1,5 @@
 """A bundle becomes rows of one agency: what each file becomes, again without change, and after any death."""
 
-# ruff: noqa: E501 - tables of cells read better in one line.
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Spreadsheets as people keep them: read, guessed, refused where they say who somebody is, and taken in."""
 
-# ruff: noqa: E501 - tables of cells read better in one line.
-
 import io
 import zipfile
 from datetime import date, datetime
