@@ -363,6 +363,8 @@ def test_every_refusal_in_the_code_is_a_sentence_of_ours():
     found = 0
     for floor in ("agencies", "referrals", "reporting", "casehub"):
         for path in (settings.ROOT / floor).rglob("*.py"):
+            if "agency_side" in path.parts:
+                continue  # another Refused, said on the agency's own machine
             for node in ast.walk(ast.parse(path.read_text())):
                 if (
                     isinstance(node, ast.Call)
@@ -371,7 +373,8 @@ def test_every_refusal_in_the_code_is_a_sentence_of_ours():
                 ):
                     said = ast.unparse(node.args[0])
                     assert said.startswith(("_(", "str(", "refusal", "wrong")), (path, said)
-                    assert not any(word in said for word in ("cell", "value", "row[", "error)")), (path, said)
+                    named = {one.id for one in ast.walk(node.args[0]) if isinstance(one, ast.Name)}
+                    assert not named & {"cell", "cells", "value", "row", "error"}, (path, said)
                     found += 1
     assert found > 3
 
