@@ -179,7 +179,7 @@ def _casework(world: World, rows: Rows) -> list[Place]:
             enrollment=left, exit_on=today, destination="rental_without_subsidy", reason="completed"
         )
         offers = list(Offer.objects.filter(referral=sent).order_by("receiver__name"))
-        outside = actions.send_referral(client=first, needed="food", receivers=[])
+        outside = actions.send_referral(client=first, needed="basic", receivers=[])
         rows.made[Client, "A"], rows.made[Referral, "A"] = first, sent
         rows.made[Enrollment, "A"] = first.enrollments.get()
     with world.acting("A", "supervisor"):
