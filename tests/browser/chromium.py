@@ -6,12 +6,14 @@ Which pages there are stands in places.py, who presses which keys in keyboard.py
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import axe_playwright_python
+import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -34,9 +36,21 @@ def launch(kind: BrowserType) -> Browser:
     return kind.launch(executable_path=found(), args=list(FLAGS))
 
 
+def must_be_here() -> None:
+    """Skip the test where there is no Chromium, so that nobody can miss it; fail where nothing may be skipped."""
+    if found():
+        return
+    missing = f"NO CHROMIUM FOUND ({', '.join(NAMES)}): what a browser must show WAS NOT TESTED"
+    if os.environ.get("CASEHUB_NO_SKIPS") == "1":
+        pytest.fail(missing)
+    print(f"\n*** {missing} ***", file=sys.__stderr__)
+    pytest.skip(missing)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A started browser. Meanwhile the test may use the database, too."""
+    must_be_here()
     # Playwright keeps its loop in a greenlet of this thread, which Django takes for asynchronous code.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"

@@ -14,7 +14,7 @@ from django.urls import resolve, reverse
 
 from agencies import jobs
 from casehub.pages import joining
-from tests.attacks.routes import routes
+from tests.attacks.routes import Route, routes
 from tests.browser.chromium import Heard, faults
 from tests.browser.odd_urls import ODD
 from tests.browser.places import CODES, LEFT_OUT, NOBODY, Place, full_hub, small_hub, walked
@@ -132,12 +132,12 @@ def shoot(page, folder: Path, name: str) -> None:
         page.screenshot(path=folder / f"{plain[:90]}-{width}.png", full_page=True)
 
 
-def test_no_address_is_forgotten(lasting_world):
-    """Each address has a page in the list, or answers with none for a reason that is written down."""
-    people, rows, more = full_hub(lasting_world)
+def forgotten(world) -> set[str]:
+    """Addresses that no page of the list stands at, and that do not answer with none for a written reason."""
+    people, rows, more = full_hub(world)
     seen = {place.what for place in walked(people, rows)} | {resolve_key(place.path) for place in more}
     seen |= {line.split(maxsplit=1)[1] for line in committed()["nothing"].splitlines()[2:]}
-    forgotten = {
+    return {
         route.key
         for route in routes()
         if not route.is_api
@@ -145,7 +145,6 @@ def test_no_address_is_forgotten(lasting_world):
         and route.name not in NO_PAGE
         and route.key not in seen
     }
-    assert forgotten == set()
 
 
 def resolve_key(path: str) -> str:
@@ -154,3 +153,44 @@ def resolve_key(path: str) -> str:
     except Exception:
         return ""
     return f"{found.view_name} /{found.route}"
+
+
+def test_no_address_is_forgotten(lasting_world):
+    assert forgotten(lasting_world) == set()
+
+
+def test_a_new_address_is_noticed(lasting_world, monkeypatch):
+    """Sabotage: an address that no test opens."""
+    real = routes()
+    new = Route("odd", "odd/<uuid:client>/", None, ("client",), ())
+    monkeypatch.setitem(globals(), "routes", lambda: (*real, new))
+    assert forgotten(lasting_world) == {new.key}
+
+
+# Sabotage: what `faults` must notice on a page that has none.
+DAMAGE = {
+    "the language is": "document.documentElement.lang = 'es'",
+    "the title says": f"document.title = '{CODES[0]}'",
+    "label-title-only": "document.querySelectorAll('label').forEach((one) => one.remove())",
+    "wider than the window": "document.querySelector('main').style.width = '3000px'",
+    "console: oh": "console.warn('oh')",
+    "script: ": "setTimeout(() => { throw new Error('oh') })",
+    "asked elsewhere: https://elsewhere.invalid/": "new Image().src = 'https://elsewhere.invalid/'",
+}
+
+
+def test_each_fault_is_noticed(lasting_world, live_server, browser):
+    heard = Heard(live_server.url)
+    context = heard.listen(browser.new_context(bypass_csp=True))
+    context.route("https://elsewhere.invalid/", lambda route: route.fulfill(body=""))
+    page = context.new_page()
+
+    def wrong(damage: str) -> list[str]:
+        page.goto(live_server.url + reverse("account_login"))
+        page.evaluate(damage)
+        return faults(page, heard, language="en", secrets=frozenset(CODES))
+
+    assert wrong("0") == []
+    for said, damage in DAMAGE.items():
+        found = wrong(damage)
+        assert found and any(said in one for one in found), (said, found)

@@ -4,7 +4,6 @@ Everything is made before the browser starts and asked after it has stopped. Scr
 temporary folder (`--basetemp`), to be looked at beside the design.
 """
 
-import shutil
 import time
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,10 +12,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import sync_playwright
 
 from referrals import actions
 from referrals.models import Client, Draft, Offer, Touchpoint
+from tests.browser.chromium import chromium as started
 
 pytestmark = [pytest.mark.browser]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -92,10 +91,7 @@ def world(lasting_world):
 def chromium(world, live_server, role="caseworker", *, width=1280, keys_only=False):
     """A page of that person's browser, and the list of what its console complained of."""
     session = world.browser("A", role).session.session_key
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=flags)
+    with started() as opened:
         context = opened.new_context(viewport={"width": width, "height": 800})
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page, problems = context.new_page(), []
@@ -104,7 +100,6 @@ def chromium(world, live_server, role="caseworker", *, width=1280, keys_only=Fal
         )
         page.on("pageerror", lambda error: problems.append(str(error)))
         yield page, problems
-        opened.close()
 
 
 def addresses(world):
@@ -221,9 +216,7 @@ def test_what_is_typed_is_kept_when_the_page_is_left(world, live_server):
 
 def test_without_script_everything_goes_in(world, live_server):
     session = world.browser("A").session.session_key
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    with started() as opened:
         context = opened.new_context(java_script_enabled=False)
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()
@@ -231,7 +224,6 @@ def test_without_script_everything_goes_in(world, live_server):
         page.check("[value=health_care]")
         page.click("button:has-text('Done, and add another')")
         assert "Counted" in page.inner_text("main")
-        opened.close()
     with world.acting("A"):
         assert Touchpoint.objects.get(client=None).sector == "health_care"
 
