@@ -47,7 +47,8 @@ def password() -> str:
 
 def seed(world: World) -> list[Agency]:
     """Make the network's agencies and people; those with clients are returned. Safe to call again."""
-    for county in world.counties:
+    # The offices' counties too: in the larger worlds no agency is there.
+    for county in {spec.county for spec in (*world.offices, *world.agencies)}:
         County.objects.get_or_create(fips=county.fips, defaults={"name": county.name, "state": county.state})
     made = []
     for spec in (*world.offices, *world.agencies):
