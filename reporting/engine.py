@@ -116,7 +116,7 @@ def run_network(name: str, period: Period, actor: Actor, *, release: str = "") -
         (expected,) = cursor.fetchone()
         cursor.execute(_REPORTING, {"agencies": partners, "end": as_of, "end_day": period.end})
         reporting = sorted(row[0] for row in cursor.fetchall())
-        raw = _raw(found, cursor, period, as_of, reporting, expected, release or "draft")
+        raw = _raw(found, cursor, period, as_of, reporting, expected, release or "draft", network=True)
     return protect(raw, Policy())
 
 
@@ -125,7 +125,7 @@ def run_own(name: str, period: Period, actor: Actor, *, as_of: datetime | None =
     found = measures()[name]
     as_of = as_of or timezone.now()
     with counting(actor, network=False) as cursor:
-        raw = _raw(found, cursor, period, as_of, [actor.agency_id], 1, "live")
+        raw = _raw(found, cursor, period, as_of, [actor.agency_id], 1, "live", network=False)
     return own_table(raw, str(actor.agency_id))
 
 
@@ -151,6 +151,8 @@ def _raw(
     agencies: list[int],
     expected: int,
     release: str,
+    *,
+    network: bool,
 ) -> RawTable:
     found = measure.find(cursor, period, as_of, agencies)
     by_cell: dict[Coord, dict[str, int]] = defaultdict(lambda: {str(agency): 0 for agency in agencies})
@@ -162,11 +164,21 @@ def _raw(
     counts: dict[Coord, dict[str, int] | NotReported] = {
         at: by_cell[at] if agencies else NotReported() for at in places
     }
+    relations, beside = _relations(found, rows), set[Coord]()
+    for column in found.counted_up if network and agencies else ():
+        total = {str(agency): sum(by_cell[row, column][str(agency)] for row in rows) for agency in agencies}
+        # One that may not be shown is told by no table either.
+        if Policy().may_show(total):
+            at = ("everybody", column)
+            beside.add(at)
+            counts[at] = total
+            relations.append(Sum(at, tuple((row, column) for row in rows)))
     return RawTable(
         title=str(measure.title),
         axes={"stage": rows, "figure": [*columns, *(("people", "median_days") if found.people_of else ())]},
         counts=counts,
-        relations=_relations(found, rows),
+        relations=relations,
+        beside=frozenset(beside),
         medians={
             (median.row, "median_days"): RawMedian(
                 days=median.days,

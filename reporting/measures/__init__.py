@@ -64,7 +64,8 @@ class Counted:
     """What a measure found. `rows` and `columns` fix the order; `sums` says which columns add up to which;
     `people_of` names the column whose clients the people range and the median of each row are about; empty
     where the rows are no people. `nested`: (row, column) whose clients all stand in another (row, column)
-    too, so that one less the other is a count as well."""
+    too, so that one less the other is a count as well. `counted_up`: columns whose rows added up are a number
+    that other periods' tables tell."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]
@@ -73,6 +74,7 @@ class Counted:
     sums: list[tuple[str, list[str]]]
     people_of: str
     nested: list[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=list)
+    counted_up: tuple[str, ...] = ()
 
 
 # (cursor of the counting door, period, as of, agencies whose rows count) -> what was found.

@@ -181,4 +181,6 @@ def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: l
         people_of="entered",
         # Whoever was lost in the period and not found again is lost now.
         nested=[(("lost", "entered"), ("lost", "now"))],
+        # Everybody stands somewhere: all that ever entered, which the periods until now add up to.
+        counted_up=("now",),
     )

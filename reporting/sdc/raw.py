@@ -79,6 +79,8 @@ class RawTable:
     `NotReported`. Protection covers the `relations` given (nestings are followed through): a total without
     its `Sum` is a hole nobody can see. Raises ValueError when the table contradicts
     itself; the message names cells, never counts.
+
+    `beside` are counts that the table has no cell for and a reader may know all the same, off the axes.
     """
 
     title: str
@@ -88,6 +90,7 @@ class RawTable:
     relations: Sequence[Relation] = ()
     medians: Mapping[Coord, RawMedian] = field(default_factory=dict, repr=False)
     ranges: Mapping[Coord, RawRange] = field(default_factory=dict, repr=False)
+    beside: frozenset[Coord] = frozenset()
 
     def __post_init__(self) -> None:
         freeze = object.__setattr__
@@ -116,7 +119,7 @@ class RawTable:
         if len(set(everywhere)) != len(everywhere):
             raise ValueError("two figures stand in one cell")
         for at in everywhere:
-            if not on_axes(at, self.axes):
+            if at not in self.beside and not on_axes(at, self.axes):
                 raise ValueError(f"{at} is not on the axes")
         named = {median.cell for median in self.medians.values()}
         named |= {spread.cell for spread in self.ranges.values() if spread.cell is not None}

@@ -49,6 +49,8 @@ def protect(raw: RawTable, policy: Policy | None = None) -> ProtectedTable:
     hidden = _Pattern(raw, policy).settle()
     cells: dict[Coord, Cell] = {}
     for at, counts in raw.counts.items():
+        if at in raw.beside:
+            continue
         if isinstance(counts, NotReported):
             cells[at] = counts
         else:
@@ -68,7 +70,7 @@ def protect(raw: RawTable, policy: Policy | None = None) -> ProtectedTable:
             title=raw.title,
             axes={name: tuple(values) for name, values in raw.axes.items()},
             cells=cells,
-            relations=tuple(raw.relations),
+            relations=tuple(one for one in raw.relations if line_of(one)[0] not in raw.beside),
             policy=policy,
             about=raw.about,
         )
@@ -94,7 +96,8 @@ class _Pattern:
         self._count = {figure: sum(n.values()) for figure, n in self._by_agency.items()}
         self._totals = {relation.total for relation in raw.relations if isinstance(relation, Sum)}
         self._own = _own_counts(raw)
-        self._hidden = {at for at in raw.counts if not policy.may_show(self._by_agency[at])}
+        self._beside = raw.beside
+        self._hidden = {at for at in raw.counts if not policy.may_show(self._by_agency[at])} - raw.beside
 
     def settle(self) -> set[Coord]:
         while True:
@@ -142,7 +145,8 @@ class _Pattern:
 
     def _cheapest(self, figures: Iterable[Figure]) -> Coord | None:
         """The smallest count still shown, margins last. Zeros stay: hiding one protects nobody."""
-        shown = [f for f in figures if not isinstance(f, Nested) and not self._unseen(f) and self._count[f]]
+        could = [f for f in figures if not isinstance(f, Nested) and f not in self._beside]
+        shown = [f for f in could if not self._unseen(f) and self._count[f]]
         return min(shown, key=lambda at: (at in self._totals, self._count[at], order(at)), default=None)
 
     def _targets(self) -> list[Figure]:

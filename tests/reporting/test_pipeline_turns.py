@@ -78,3 +78,23 @@ def test_an_agency_that_began_the_day_after_the_period_did_not_report(world, ent
     sign(world, "A")
     world.enrollment(world.client("A"), entry)
     assert engine.run_network("pipeline", YEAR, network(world)).caveats.agencies_reporting == reporting
+
+
+def test_a_hidden_stage_is_not_what_the_other_stages_leave_of_everybody(world):
+    """All entered as identified, so the periods' tables add up to everybody; each of them stands somewhere."""
+    for letter in "ABC":
+        sign(world, letter)
+        for number in range(32):
+            client = world.client(letter)
+            world.touchpoint(letter, client, occurred_at=at(3, 5), trafficking_status="possible")
+            if number < 15:
+                world.screening(client, at(3, 8))
+            if number < 3:
+                world.enrollment(client, date(2025, 3, 10))
+    releases.choose_grid(Grid.MONTH)
+    table = engine.run_network("pipeline", Period(date(2025, 3, 1), date(2025, 4, 1)), network(world))
+    assert table["identified", "entered"] == Shown(96)
+    now = {stage: table[stage, "now"] for stage in table.axes["stage"]}
+    assert now["enrolled"] == Hidden()
+    assert [stage for stage, cell in now.items() if cell == Hidden()] == ["screened", "enrolled"]
+    assert "everybody" not in str(table.to_data())
