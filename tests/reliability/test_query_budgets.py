@@ -22,6 +22,15 @@ BUDGETS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Now and then a session notes that it was seen, and the vault looks whether its keys still stand; here
+    neither comes in between. Each is one statement.
+    """
+    monkeypatch.setattr("casehub.middleware.SEEN_EVERY", 3600)
+    monkeypatch.setattr("agencies.vault.keys.TRUSTED_SECONDS", 3600.0)
+
+
 def people(world: World, count: int) -> list[Client]:
     worker = world.person("A")
     made = []
