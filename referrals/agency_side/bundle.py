@@ -14,7 +14,7 @@ import unicodedata
 import zipfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import chain
@@ -32,7 +32,11 @@ from .schema import BUNDLE_FORMAT, FILES, HMIS_FILES, Handling, Level, bundle_he
 
 @dataclass(slots=True)
 class Counts:
-    """What became of a file's rows: `rows_in` is the sum of `rows_out` and the three dropped counts."""
+    """What became of a file's rows: `rows_in` is the sum of `rows_out` and the three dropped counts.
+
+    Only `for_manifest` leaves the agency. With `rows_in` or a dropped count, two organizations' manifests
+    would tell how many clients they share: clients out of both, less those in.
+    """
 
     rows_in: int = 0
     rows_out: int = 0
@@ -41,6 +45,14 @@ class Counts:
     rows_dropped_broken: int = 0
     withheld_free_text: int = 0
     sha256: str = ""
+
+    def for_manifest(self) -> dict[str, int | str]:
+        """What the bundle may say: of its own rows only."""
+        return {
+            "rows_out": self.rows_out,
+            "withheld_free_text": self.withheld_free_text,
+            "sha256": self.sha256,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +371,7 @@ class _Run:
                 if self.report
                 else None
             ),
-            "files": {f"{name}.csv": asdict(counts) for name, counts in files.items()},
+            "files": {f"{name}.csv": counts.for_manifest() for name, counts in files.items()},
             "problems": self.log.counts(),
         }
 

@@ -159,19 +159,28 @@ def test_rows_in_and_out_agree_with_the_export(tmp_path: Path) -> None:
     export["Exit"].append({**export["Exit"][0], "ExitID": "X7", "EnrollmentID": "nowhere"})
     made = [make(tmp_path, export, organization) for organization in ("O1", "O2")]
     for name, table in export.items():
-        counts = [m.manifest["files"][f"{name}.csv"] for m in made]
-        for count, m in zip(counts, made, strict=True):
-            assert count["rows_in"] == len(table)
-            assert count["rows_out"] == len(m.table(f"{name}.csv"))
-            assert count["rows_in"] == sum(
-                count[f"rows_{what}"] for what in ("out", "dropped_other_org", "dropped_unassigned",
-                                                   "dropped_broken")
-            )  # fmt: skip
-            assert count["sha256"] == hashlib.sha256(m.members[f"{name}.csv"]).hexdigest()
-    exits = [m.manifest["files"]["Exit.csv"] for m in made]
-    assert [e["rows_out"] for e in exits] == [1, 1]
-    assert [e["rows_dropped_unassigned"] for e in exits] == [1, 1]
-    assert exits[0]["withheld_free_text"] == 1
+        for m in made:
+            count = m.result.files[name]
+            assert count.rows_in == len(table)
+            assert count.rows_out == len(m.table(f"{name}.csv"))
+            dropped = count.rows_dropped_other_org + count.rows_dropped_unassigned + count.rows_dropped_broken
+            assert count.rows_in == count.rows_out + dropped
+            assert count.sha256 == hashlib.sha256(m.members[f"{name}.csv"]).hexdigest()
+    exits = [m.result.files["Exit"] for m in made]
+    assert [e.rows_out for e in exits] == [1, 1]
+    assert [e.rows_dropped_unassigned for e in exits] == [1, 1]
+    assert exits[0].withheld_free_text == 1
+
+
+def test_two_manifests_do_not_tell_how_many_clients_they_share(tmp_path: Path) -> None:
+    """P1 is served by both: with the rows that came in, 2 + 2 out of 3 would say that one is shared."""
+    for organization in ("O1", "O2"):
+        made = make(tmp_path, clean(), organization)
+        for name, said in made.manifest["files"].items():
+            assert set(said) == {"rows_out", "withheld_free_text", "sha256"}
+            assert said["rows_out"] == len(made.table(name))
+    told = made.result.files["Client"]
+    assert (told.rows_in, told.rows_dropped_other_org) == (3, 1)  # which the agency itself may know
 
 
 def test_the_clean_export_has_no_problem_and_keeps_every_other_column(tmp_path: Path) -> None:
@@ -243,7 +252,7 @@ def test_a_row_with_a_comma_too_many_is_left_out_and_reported(tmp_path: Path) ->
     export = clean()
     data = to_csv(export["Client"], list(export["Client"][0])).replace(b"Quibblefrond", b"Quibble,frond")
     made = make(tmp_path, export, raw={"Client.csv": data})
-    assert made.manifest["files"]["Client.csv"]["rows_dropped_broken"] == 1
+    assert made.result.files["Client"].rows_dropped_broken == 1
     assert made.codes == {"row_broken", "person_missing"}
 
 

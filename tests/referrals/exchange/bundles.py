@@ -127,7 +127,6 @@ def bundle_file(
                 writer.writerow([cells.get(column, "") for column in header])
             content = text.getvalue().encode()
             manifest["files"][f"{name}.csv"] = {
-                "rows_in": len(files[name]),
                 "rows_out": len(files[name]),
                 "sha256": hashlib.sha256(content).hexdigest(),
             }
