@@ -6,7 +6,7 @@ exact, as a table that can hold no other agency's rows.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.conf import settings
@@ -155,12 +155,14 @@ def _raw(
     network: bool,
 ) -> RawTable:
     found = measure.find(cursor, period, as_of, agencies)
+    if network and (period.end.month, period.end.day) != (1, 1):
+        found = _without(found, found.counted_up)
     by_cell: dict[Coord, dict[str, int]] = defaultdict(lambda: {str(agency): 0 for agency in agencies})
     for count in found.counts:
         by_cell[count.row, count.column][str(count.agency)] += count.value
     rows = [name for name, _title in found.rows]
     columns = [name for name, _title in found.columns]
-    places = [(row, column) for row in rows for column in columns]
+    places = [(row, column) for row in rows for column in columns if column not in found.unsaid]
     counts: dict[Coord, dict[str, int] | NotReported] = {
         at: by_cell[at] if agencies else NotReported() for at in places
     }
@@ -204,6 +206,21 @@ def _raw(
             release_id=release,
             generated_at=timezone.now(),
         ),
+    )
+
+
+def _without(found: Counted, columns: tuple[str, ...]) -> Counted:
+    """The same without these columns' figures.
+
+    Who stands in a stage at two ends of periods is nearly the same people: one less the other tells of the
+    few who moved, or of an agency that came or went. So the network says it at the end of a year only.
+    """
+    return replace(
+        found,
+        counts=[count for count in found.counts if count.column not in columns],
+        nested=[pair for pair in found.nested if not {at[1] for at in pair} & set(columns)],
+        counted_up=(),
+        unsaid=columns,
     )
 
 

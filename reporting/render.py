@@ -51,7 +51,7 @@ _NAMES = {
     **dict(STAGES),
 }
 NO_FIGURE_MARK = "–"
-"""Where there is nothing to say: no stage stands before, or nobody came from it."""
+"""Where there is nothing to say: no stage stands before, or the figure is not said for such a period."""
 _SECTORS = {family.value: family.label for family in SectorFamily}
 
 
@@ -370,7 +370,7 @@ def _cell(table: Table, row: str, figure: str) -> Cell:
 def _row(table: Table, row: str, figures: list[str]) -> list[Value]:
     marks: list[Value] = []
     for figure in figures:
-        if figure == "median_days" and (row, figure) not in table.cells:
+        if figure != "people" and (row, figure) not in table.cells:
             marks.append(NO_FIGURE_MARK)
         else:
             marks += _marks(_cell(table, row, figure), figure)

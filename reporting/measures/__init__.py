@@ -65,7 +65,7 @@ class Counted:
     `people_of` names the column whose clients the people range and the median of each row are about; empty
     where the rows are no people. `nested`: (row, column) whose clients all stand in another (row, column)
     too, so that one less the other is a count as well. `counted_up`: columns whose rows added up are a number
-    that other periods' tables tell."""
+    that other periods' tables tell. `unsaid`: columns that have no figure in this period."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]
@@ -75,6 +75,7 @@ class Counted:
     people_of: str
     nested: list[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=list)
     counted_up: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
 
 # (cursor of the counting door, period, as of, agencies whose rows count) -> what was found.

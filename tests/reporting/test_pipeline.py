@@ -9,7 +9,7 @@ from django.utils import timezone
 from agencies.models import SharingAgreement
 from agencies.roles import Permission
 from agencies.scope import Actor, NotAllowed
-from reporting import engine, releases
+from reporting import engine, releases, render
 from reporting.measures import Period
 from reporting.models import Grid
 from reporting.sdc import Hidden, MedianDays, Range, Shown
@@ -117,3 +117,26 @@ def test_the_grid_is_fixed_once_something_was_released(world):
 def test_counting_needs_the_right(world):
     with pytest.raises(NotAllowed):
         engine.run_network("pipeline", YEAR, Actor.hub(world.agency("HUB")))
+
+
+@pytest.mark.parametrize(("grid", "period", "said"), [
+    (Grid.YEAR, YEAR, True),
+    (Grid.QUARTER, Period(date(2025, 1, 1), date(2025, 4, 1)), False),
+    (Grid.QUARTER, Period(date(2025, 10, 1), date(2026, 1, 1)), True),
+])  # fmt: skip
+def test_who_stands_where_is_said_at_the_end_of_a_year_only(world, grid, period, said):
+    """Two months' standing numbers, one less the other, tell of the few who moved or of an agency that joined."""
+    for letter in "ABC":
+        sign(world, letter)
+        for _ in range(15):
+            world.touchpoint(
+                letter,
+                world.client(letter),
+                occurred_at=at(period.start.month, 5),
+                trafficking_status="possible",
+            )
+    releases.choose_grid(grid)
+    table = releases.read(releases.release("pipeline", period, network(world)), user=None, channel="test")
+    assert table["identified", "entered"] == Shown(45)
+    assert (("identified", "now") in table.cells) is said
+    assert said or render.data(table)["stages"][0]["now"] is None
