@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.text import slugify
 from guardian.models import GroupObjectPermission
 
-from agencies import vault
+from agencies import ledger, vault
 from agencies.models import Agency, ApiToken, Invitation, Membership, User
 from agencies.roles import ROLES
-from agencies.scope import NotAllowed, current_actor
+from agencies.scope import Actor, NotAllowed, acting_as, current_actor
 
 INVITATION_LIVES = timedelta(days=7)
 API_TOKEN_LIVES = timedelta(days=90)
@@ -74,6 +74,17 @@ def end_role(user: User, agency: Agency, role: str) -> None:
     with transaction.atomic():
         Membership.objects.filter(user=user, agency=agency, role=role).delete()
         user.groups.remove(Group.objects.get(name=f"agency:{agency.pk}:{role}"))
+
+
+def enter_rest(user: User, *, by: int | None, why: str = "") -> None:
+    """Enter that the account now rests, or is back, at each agency where the person holds a role.
+
+    Opens a door at each, so none may be open; `by` is the acting person's id, None for the host's commands.
+    """
+    verb = "member.brought_back" if user.is_active else "member.put_to_rest"
+    for agency in Agency.objects.filter(memberships__user=user).distinct():
+        with acting_as(Actor(by, agency.pk, frozenset())):
+            ledger.record(verb, user, why=why)
 
 
 def invite(*, agency: Agency, email: str, name: str, role: str, by: User | None) -> tuple[Invitation, str]:

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
+from agencies import actions
 from agencies.doors import has_second_factor
 from agencies.models import Agency, AgencyType, County, Invitation, Membership, User
 from agencies.roles import Permission
@@ -98,6 +99,18 @@ class UserAdmin(Plain):
     list_display = ("email", "name", "is_active", "last_login")
     search_fields = ("email", "name")
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kw: Any
+    ) -> Any:
+        """Each agency of the person reads in its ledger who did it. Entered after the admin's transaction:
+        a door is a transaction of its own."""
+        before = self.get_object(request, object_id or "")
+        response = super().changeform_view(request, object_id, *args, **kw)
+        after = self.get_object(request, object_id or "")
+        if before is not None and after is not None and before.is_active != after.is_active:
+            actions.enter_rest(after, by=request.user.pk)
+        return response
+
 
 @admin.register(Membership, site=operations)
 class MembershipAdmin(Plain):
@@ -107,8 +120,13 @@ class MembershipAdmin(Plain):
 
 @admin.register(Invitation, site=operations)
 class InvitationAdmin(Plain):
-    """An invitation can be taken back; making one is the agencies' own."""
+    """An invitation can be taken back until it is accepted; making one is the agencies' own."""
 
     may = frozenset({"delete"})
     fields = ("agency", "email", "name", "role", "invited_by", "invited_at", "expires_at", "accepted_at")
     list_display = ("email", "agency", "role", "invited_at", "expires_at", "accepted_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """An accepted one stays: it says that an agency had its data lead, so the office invites no other."""
+        taken = obj is not None and obj.accepted_at is not None
+        return not taken and super().has_delete_permission(request, obj)

@@ -16,6 +16,7 @@ from agencies.roles import ROLES, Permission
 from agencies.scope import NotAllowed, Scoped, current_actor
 from referrals.models import (
     Client,
+    ClientOpenedTo,
     Draft,
     Enrollment,
     FollowUp,
@@ -263,6 +264,21 @@ def who_looked(client: Client, limit: int = 12) -> list[LedgerEntry]:
 
 def is_closed_to_colleagues(client: Client) -> bool:
     return Restriction.objects.filter(client=client).exists()
+
+
+def closed_only_to(user: User) -> list[UUID]:
+    """Closed records that nobody else at the agency can open: by id, as the reader may not see them.
+
+    Someone at rest, or without a role here that sees clients, opens nothing.
+    """
+    seeing = [role.name for role in ROLES.values() if Permission.CLIENT_VIEW in role.grants]
+    others = Membership.objects.filter(
+        agency_id=current_actor().agency_id, role__in=seeing, user__is_active=True
+    ).exclude(user=user)
+    opened = ClientOpenedTo.objects.filter(content_object_id__in=Restriction.objects.values("client_id"))
+    by_others = opened.filter(user_id__in=others.values("user_id")).values("content_object_id")
+    of_user = opened.filter(user=user).exclude(content_object_id__in=by_others)
+    return list(of_user.order_by("content_object_id").values_list("content_object_id", flat=True).distinct())
 
 
 def is_recorded(model: type[Scoped], id: UUID) -> bool:

@@ -29,6 +29,8 @@ from agencies.models import (
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor
 from casehub.signin import step_up
+from referrals import actions as casework
+from referrals import queries
 
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 # The tabs over an agency's pages: who may see each.
@@ -286,8 +288,19 @@ class PeoplePage(Page):
     def do_take_back(self) -> None:
         affairs.take_back_invitation(self.number("invitation"))
 
-    def do_end(self) -> None:
+    def do_end(self) -> HttpResponse | None:
         step_up(self.request)
+        # The same lock as the ending's: two who hold a closed record together must not leave at once.
+        Agency.objects.select_for_update().get(pk=self.actor.agency_id)
+        held = Membership.objects.select_related("user").get(
+            pk=self.number("membership"), agency_id=self.actor.agency_id
+        )
+        if _sees_no_client_without(held):
+            may_take = self.actor.may(Permission.CLIENT_RESTRICT) and held.user_id != self.actor.user_id
+            if may_take and self.request.POST.get("take_over"):
+                casework.take_over_closed(of=held.user)
+            if closed := len(queries.closed_only_to(held.user)):
+                return self.show(kept=held, closed=closed, may_take=may_take)
         try:
             affairs.end_membership(self.number("membership"))
         except affairs.Unwise:
@@ -295,11 +308,19 @@ class PeoplePage(Page):
                 self.request,
                 gettext("This is the last person who can invite others. Give someone else that role first."),
             )
+        return None
 
     def do_second_step_off(self) -> None:
         step_up(self.request)
         affairs.take_second_factor_off(self.number("user"))
         messages.success(self.request, gettext("The second step is off. They set up a new one at sign-in."))
+
+
+def _sees_no_client_without(held: Membership) -> bool:
+    """Whether this is the only role at its agency by which the person opens clients' records."""
+    seeing = [role.name for role in ROLES.values() if Permission.CLIENT_VIEW in role.grants]
+    roles = Membership.objects.filter(user=held.user_id, agency=held.agency_id, role__in=seeing)
+    return held.role in seeing and not roles.exclude(pk=held.pk).exists()
 
 
 class TokenForm(forms.Form):

@@ -24,7 +24,7 @@ from referrals.models import Client
 
 MOST_ROWS = 50_000
 KINDS: dict[str, tuple[Promise, tuple[str, ...]]] = {
-    "looked": (_("Looked at"), ("viewed", "listed", "searched", "opened")),
+    "looked": (_("Looked at"), ("viewed", "listed", "searched")),
     "changed": (_("Made, changed or deleted"), ("created", "changed", "deleted")),
     "left": (_("Taken out"), ("exported", "printed", "downloaded")),
 }
@@ -111,7 +111,7 @@ class LedgerPage(AgencyView):
 def _chosen(entries: QuerySet[LedgerEntry], given: dict[str, Any]) -> QuerySet[LedgerEntry]:
     if given["kind"]:
         endings = "|".join(KINDS[given["kind"]][1])
-        entries = entries.filter(verb__regex=rf"\.({endings})$")
+        entries = entries.filter(verb__regex=rf"[._]({endings})$")
     if given["person"]:
         entries = entries.filter(user=given["person"])
     if given["start"]:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agencies import actions, affairs, ledger
 from agencies.doors import AgencyView
-from agencies.models import Agency, AgencyType, County, Job, JobState, Membership, User
+from agencies.models import Agency, AgencyType, County, Invitation, Job, JobState, Membership, User
 from agencies.roles import Permission
 from agencies.scope import Actor, acting_as
 from casehub.pages import health
@@ -73,9 +73,15 @@ class LeadForm(forms.Form):
 
 
 def without_lead() -> Any:
-    """Agencies that nobody leads yet. Once someone does, only they let others in: the office can't."""
-    led = Membership.objects.filter(role="data_lead", user__is_active=True).values("agency")
-    return Agency.objects.filter(left_on=None).exclude(type=AgencyType.HUB_OFFICE).exclude(pk__in=led)
+    """Agencies that never had a data lead. Once one has joined, only they let others in: the office can't.
+
+    A lead whose account rests still counts, or the office could put the lead at rest and invite another.
+    """
+    lead = {"role": "data_lead"}
+    led = Membership.objects.filter(**lead).values("agency")
+    joined = Invitation.objects.filter(**lead).exclude(accepted_at=None).values("agency")
+    agencies = Agency.objects.filter(left_on=None).exclude(type=AgencyType.HUB_OFFICE)
+    return agencies.exclude(pk__in=led).exclude(pk__in=joined)
 
 
 class NetworkPage(OfficePage):

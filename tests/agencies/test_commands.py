@@ -126,3 +126,19 @@ def test_a_lone_data_lead_is_let_back_in_by_command(world, capsys):
         assert LedgerEntry.objects.filter(verb="member.let_back_in").exists()
     with pytest.raises(CommandError):
         run(capsys, "let_back_in", user.email, "nowhere")
+
+
+def test_a_data_lead_at_rest_is_brought_back_by_command_and_a_caseworker_is_not(world, capsys):
+    lead, worker = world.person("A", "data_lead"), world.person("A")
+    for user in (lead, worker):
+        user.is_active = False
+        user.save()
+    said = run(capsys, "let_back_in", lead.email, "agency-a")
+    lead.refresh_from_db()
+    assert lead.is_active and "/join/" in said
+    with world.acting("A", "data_lead"):
+        assert LedgerEntry.objects.get(verb="member.brought_back").target_id == str(lead.pk)
+    with pytest.raises(CommandError, match="at rest"):
+        run(capsys, "let_back_in", worker.email, "agency-a")
+    worker.refresh_from_db()
+    assert not worker.is_active

@@ -27,6 +27,8 @@ from agencies.roles import ROLES
 from agencies.scope import Actor, acting_as
 from casehub.pages import joining, network
 from casehub.pages import ledger as ledger_page
+from referrals import actions as casework
+from referrals.models import Client
 from tests.world import PASSWORD
 
 OFFICE = {"coordinator", "output_checker", "hub_operator"}
@@ -204,6 +206,40 @@ def test_ending_a_role_needs_proof_and_stops_at_the_last_who_can_invite(world):
     assert response.status_code == 404 and Membership.objects.filter(user=elsewhere).exists()
 
 
+@pytest.mark.parametrize("is_supervisor", [False, True])
+def test_people_keep_a_role_while_only_they_open_a_closed_record(world, is_supervisor):
+    client, supervisor = world.client("A"), world.person("A", "supervisor")
+    with world.acting("A", "supervisor"):
+        casework.restrict_client(client=client, openers=[])
+    if is_supervisor:
+        actions.grant_role(world.person("A", "data_lead"), world.agency("A"), "supervisor")
+    browser, url = proven(world, "A", "data_lead"), reverse("people")
+    held = Membership.objects.get(user=supervisor)
+    page = browser.post(url, {"act": "end", "membership": held.pk}).content.decode()
+    assert "opens 1 record that is closed" in page and Membership.objects.filter(pk=held.pk).exists()
+    assert ("Open them to me" in page, "a supervisor must take" in page) == (is_supervisor, not is_supervisor)
+    browser.post(url, {"act": "end", "membership": held.pk, "take_over": "1"})
+    assert Membership.objects.filter(pk=held.pk).exists() is not is_supervisor
+    with world.acting("A", "data_lead"):
+        assert Client.objects.filter(pk=client.pk).exists() is is_supervisor
+        taken = LedgerEntry.objects.filter(verb="client.taken_over").values_list("rows", flat=True)
+        assert list(taken) == ([1] if is_supervisor else [])
+
+
+def test_people_leave_when_an_active_colleague_opens_their_closed_records(world):
+    client, worker = world.client("A"), world.person("A")
+    with world.acting("A", "supervisor"):
+        casework.restrict_client(client=client, openers=[worker])
+    browser, url = proven(world, "A", "data_lead"), reverse("people")
+    held = Membership.objects.get(user=world.person("A", "supervisor"))
+    User.objects.filter(pk=worker.pk).update(is_active=False)
+    browser.post(url, {"act": "end", "membership": held.pk})
+    assert Membership.objects.filter(pk=held.pk).exists()
+    User.objects.filter(pk=worker.pk).update(is_active=True)
+    browser.post(url, {"act": "end", "membership": held.pk})
+    assert not Membership.objects.filter(pk=held.pk).exists()
+
+
 @pytest.mark.parametrize(("also_at", "taken_off"), [(None, True), ("B", False)])
 def test_a_lost_device_is_taken_off_by_the_persons_only_agency(world, also_at, taken_off):
     worker = world.person("A")
@@ -240,7 +276,12 @@ def test_the_ledger_is_the_agencys_own_filtered_and_checked(world):
     browser, url = world.browser("A", "data_lead"), reverse("ledger")
     page = browser.get(url).content.decode()
     assert page.count("client.created") == 1 and "client.viewed" in page
+    with world.acting("A", "data_lead"):
+        for verb in ("report.rows_viewed", "import.rows_exported", "client.opened"):
+            ledger.record(verb)
     looked = browser.get(url, {"kind": "looked"}).content.decode()
+    assert "report.rows_viewed" in looked and "client.opened" not in looked
+    assert "import.rows_exported" in browser.get(url, {"kind": "left"}).content.decode()
     assert "client.viewed" in looked and "client.created" not in looked
     assert "client.viewed" not in browser.get(url, {"end": "2001-01-01"}).content.decode()
     worker = world.person("A").pk
@@ -289,6 +330,25 @@ def test_the_coordinator_adds_an_agency_and_invites_its_first_lead_only(world):
     assert Invitation.objects.count() == count
     with acting_as(Actor.hub(agency)):
         assert LedgerEntry.objects.filter(agency=agency, verb="member.joined").exists()
+
+
+@pytest.mark.parametrize("trace", ["at rest", "role ended"])
+def test_the_network_office_invites_no_lead_to_an_agency_that_ever_had_one(world, trace):
+    agency = world.agency("A")
+    if trace == "at rest":
+        lead = world.person("A", "data_lead")
+        User.objects.filter(pk=lead.pk).update(is_active=False)
+    else:
+        _invitation, token = actions.invite(
+            agency=agency, email="lead@a.example", name="Lead", role="data_lead", by=None
+        )
+        lead = actions.accept_invitation(token, password=PASSWORD)
+        actions.end_role(lead, agency, "data_lead")
+    before = Invitation.objects.count()
+    browser, url = proven(world, "HUB", "coordinator"), reverse("network")
+    assert "none yet" not in browser.get(url).content.decode()
+    browser.post(url, {"act": "invite", "agency": agency.pk, "name": "Me", "email": "second@hub.example"})
+    assert Invitation.objects.count() == before
 
 
 def test_the_network_page_says_who_has_signed(world):
@@ -429,6 +489,38 @@ def test_the_operator_puts_an_account_at_rest_and_changes_nothing_else_of_it(wor
     assert (user.is_active, user.email, user.password, user.is_superuser) == (False, before, password, False)
     for name in ("agencies_membership_add", "agencies_invitation_add", "agencies_user_add"):
         assert browser.get(reverse(f"admin:{name}")).status_code in (403, 404)
+
+
+def test_each_agency_of_the_person_reads_that_the_operator_put_them_at_rest(world):
+    user, operator = world.person("A"), world.person("HUB", "hub_operator")
+    actions.grant_role(user, world.agency("B"), "caseworker")
+    browser = world.browser("HUB", "hub_operator")
+    url, facts = reverse("admin:agencies_user_change", args=[user.pk]), {"name": user.name, "language": "en"}
+    for more in ({}, {"is_active": "on"}, {"is_active": "on"}):
+        assert browser.post(url, {**facts, **more}).status_code == 302
+    for letter in "AB":
+        with acting_as(Actor.hub(world.agency(letter))):
+            entries = LedgerEntry.objects.filter(
+                agency=world.agency(letter), target_type="user", target_id=str(user.pk)
+            ).order_by("id")
+            assert list(entries.values_list("verb", "user_id")) == [
+                ("member.put_to_rest", operator.pk),
+                ("member.brought_back", operator.pk),
+            ]
+
+
+def test_an_accepted_invitation_is_not_deleted_in_the_admin(world):
+    invitation, token = actions.invite(
+        agency=world.agency("A"), email="lead@a.example", name="Lead", role="data_lead", by=None
+    )
+    browser = world.browser("HUB", "hub_operator")
+    delete = reverse("admin:agencies_invitation_delete", args=[invitation.pk])
+    assert browser.get(delete).status_code == 200
+    actions.accept_invitation(token, password=PASSWORD)
+    assert browser.post(delete, {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [invitation.pk], "post": "yes"}
+    browser.post(reverse("admin:agencies_invitation_changelist"), chosen)
+    assert Invitation.objects.filter(pk=invitation.pk).exists()
 
 
 def test_every_admin_page_opens(world):

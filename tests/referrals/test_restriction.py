@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from agencies.scope import NotAllowed, acting_as
-from referrals import actions
+from referrals import actions, queries
 from referrals.models import Client, Touchpoint
 
 
@@ -50,3 +50,18 @@ def test_without_the_clause_the_record_would_be_open(world, closed):
     with acting_as(world.actor("A")), connection.cursor() as cursor:
         cursor.execute("DELETE FROM referrals_restriction")
         assert Client.objects.filter(pk=closed.pk).exists()
+
+
+def test_nobody_takes_a_closed_record_over_without_the_right_or_while_another_opens_it(world, closed):
+    supervisor = world.person("A", "supervisor")
+    with pytest.raises(NotAllowed), world.acting("A", "data_lead"):
+        actions.take_over_closed(of=supervisor)
+    world.agency("B")
+    with world.acting("B"):
+        assert queries.closed_only_to(supervisor) == []
+    with world.acting("A", "data_lead"):
+        assert queries.closed_only_to(supervisor) == [closed.pk]
+    with world.acting("A", "supervisor"):
+        actions.restrict_client(client=closed, openers=[world.person("A")])
+        assert queries.closed_only_to(supervisor) == []
+        assert actions.take_over_closed(of=world.person("A")) == 0

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -471,6 +472,13 @@ def test_a_screening_records_what_was_asked_and_denies_nothing(world, kit):
         assert browser.get(at(name, client.pk)).status_code == 200
 
 
+@pytest.mark.parametrize(("sent", "status"), [("maria", 200), ("555-014-7788", 200), ("v2", 302), ("", 302)])
+def test_a_screenings_version_is_a_number_and_no_word(world, kit, sent, status):
+    client, _offer = kit
+    answers = {"result": "stopped", "tool": "qyit", "tool_version": sent}
+    assert world.browser("A").post(at("screening_new", client.pk), answers).status_code == status
+
+
 def test_a_days_services_go_in_by_one_grid(world):
     clients = [world.client("A", f"KH-{n}", worker=world.person("A")) for n in range(3)]
     browser, today = world.browser("A"), timezone.localdate().isoformat()
@@ -582,3 +590,37 @@ def test_my_day_keeps_drafts_and_what_was_seen(world):
     page = text(browser.get(at("caseload")))
     assert "New contact, KH-7" in page
     assert "Recently seen" in page
+
+
+def test_an_offer_whose_time_is_over_is_not_answered(world):
+    offer = world.offer(sender="A", receiver="B")
+    with world.acting("A"):
+        Offer.objects.filter(pk=offer.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+    page = text(world.browser("B").post(at("offer", offer.pk), {"outcome": "accepted"}))
+    assert "The time to answer is over" in page
+    with world.acting("B"):
+        assert not Response.objects.exists()
+        late = Offer.objects.get(pk=offer.pk)
+        with pytest.raises(ValidationError, match="over"):
+            actions.answer_offer(offer=late, outcome="accepted")
+
+
+@pytest.mark.parametrize(("days_ago", "carried"), [(0, True), (5, True), (40, False)])
+def test_a_contact_entered_late_leaves_a_newer_decision(world, days_ago, carried):
+    today = timezone.localdate()
+    client = world.client(
+        "A",
+        trafficking_status="possible",
+        status_decided_by="ngo",
+        status_decided_on=today - timedelta(days=5),
+    )
+    with world.acting("A"):
+        actions.record_touchpoint(
+            sector="shelter",
+            client=client,
+            occurred_at=timezone.now() - timedelta(days=days_ago),
+            facts={"trafficking_status": "actual", "status_decided_by": "police"},
+        )
+        client.refresh_from_db()
+    assert client.trafficking_status == ("actual" if carried else "possible")
+    assert client.status_decided_on == today - timedelta(days=days_ago if carried else 5)
