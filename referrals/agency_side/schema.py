@@ -209,7 +209,8 @@ SHAPES: Mapping[str, re.Pattern[str]] = {
         # No four digits in a row: no phone, Social Security or A-number is a word or a list of words.
         "word": r"(?!.*\d{4})[a-z][a-z0-9_]{0,49}",
         "words": r"(?!.*\d{4})[a-z][a-z0-9_]{0,49}(?:;[a-z][a-z0-9_]{0,49}){0,39}",
-        "version": r"[a-z]{0,8}\d{0,4}(?:\.\d{1,3}){0,2}",
+        # No word, which could be a name, and too short for a number that is somebody's.
+        "version": r"v?(?:\d{1,3}(?:\.\d{1,2}){0,2}|20\d\d(?:[.-]\d{1,2})?)[a-z]?",
         "language": r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}",
     }.items()
 }

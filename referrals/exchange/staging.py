@@ -132,8 +132,6 @@ _OURS: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("Touchpoint", "TraffickingType"): one_of(_values(picklists.TraffickingType)),
     ("Touchpoint", "County"): _county,
     ("Screening", "Tool"): one_of(_values(picklists.ScreeningTool)),
-    # Narrower than the tool's: a word could be anybody's name.
-    ("Screening", "ToolVersion"): _matches(r"v?[0-9][0-9.]{0,9}[a-z]?"),
     ("Screening", "Language"): one_of(_values(picklists.Language)),
     ("Screening", "Result"): one_of(_values(picklists.ScreeningResult)),
     ("Screening", "SexAsked"): one_of(("yes", "no", "true", "false", "1", "0")),

@@ -3,9 +3,11 @@
 from typing import Any
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from referrals import picklists
+from referrals.agency_side.schema import SHAPES
 from referrals.forms.questions import Answer, Answers, CountyAnswer, day_field, label_of, moment_field
 from referrals.models import Enrollment
 from referrals.picklists import Sector
@@ -102,7 +104,16 @@ class ScreeningForm(forms.Form):
         required=True,
         error_messages={"required": _("Choose the tool. A conversation without one is on the list.")},
     )
-    tool_version = forms.CharField(label=_("Its version"), max_length=20, required=False)
+    tool_version = forms.CharField(
+        label=_("Its version"),
+        max_length=20,
+        required=False,
+        validators=[
+            RegexValidator(
+                rf"\A(?:{SHAPES['version'].pattern})\Z", _("A version is a number, such as 2, 1.3 or 2024-05.")
+            )
+        ],
+    )
     language = Answer(picklists.Language, label=_("Language it was held in"))
     sex_asked = forms.ChoiceField(label=_("Sex trafficking asked about"), choices=YES_NO, required=False)
     labor_asked = forms.ChoiceField(label=_("Labor trafficking asked about"), choices=YES_NO, required=False)

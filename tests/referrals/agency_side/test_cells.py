@@ -53,6 +53,22 @@ _OUTPUT = {
 _CELLS = st.text() | st.from_regex(r"[\d/: .-]{1,24}") | st.dates().map(str) | st.integers().map(str)
 
 
+_WORDS_AND_NUMBERS_OF_PEOPLE = (
+    "maria", "v maria", "maria2", "555-014-7788", "987-65-4320", "1987-03-19", "123456789", "1.2.3.4.5",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", _WORDS_AND_NUMBERS_OF_PEOPLE)
+def test_a_version_is_a_number_and_never_a_word(raw: str) -> None:
+    (column,) = (c for c in FILES["Screening"].columns if c.name == "ToolVersion")
+    memo = cleaner(
+        column, hash_id=lambda kind, value: "0" * 32, export_end=date(2025, 9, 30), export_stamp="STAMP"
+    )
+    assert memo[raw][0] == ""
+    for version in ("1", "2.1", "1.10.3b", "v2", "2024", "2024-05"):
+        assert memo[version] == (version, None)
+
+
 @given(st.sampled_from([c for f in FILES.values() if f.about_clients for c in f.columns]), _CELLS)
 def test_whatever_stands_in_a_clients_cell_leaves_only_in_the_columns_form(column, raw: str) -> None:
     memo = cleaner(

@@ -313,6 +313,19 @@ def test_free_text_of_a_hand_made_bundle_is_not_kept(world: World, tmp_path: Pat
         assert "OtherDestination" not in ImportedRow.objects.get(file="Exit").row
 
 
+@pytest.mark.parametrize(("sent", "kept"), [("maria", ""), ("555-014-7788", ""), ("v2.1", "v2.1")])
+def test_a_screenings_version_of_a_hand_made_bundle_is_no_word(
+    world: World, tmp_path: Path, sent: str, kept: str
+) -> None:
+    agency = world.agency("A")
+    screening = {"ScreeningID": key("c1"), "PersonalID": key("caro"), "ScreenedOn": "2026-01-05",
+                 "Tool": "raft", "Result": "stopped", "ToolVersion": sent}  # fmt: skip
+    take(agency, small_network(tmp_path / "b.zip", Screening=[screening]))
+    with acting_as(Actor.hub(agency)):
+        assert Screening.objects.get(tool="raft").tool_version == kept
+    assert (("Screening", 2, "ToolVersion", "shape_wrong", True) in problems(agency)) is (not kept)
+
+
 def test_no_number_of_a_hand_made_bundle_is_as_long_as_an_identity_number(
     world: World, tmp_path: Path
 ) -> None:
