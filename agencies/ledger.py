@@ -59,17 +59,31 @@ def _digest(agency_id: int, before: bytes, from_tx: int, below_tx: int) -> tuple
     return running.digest(), count
 
 
+# The snapshot's own lower end would also wait for other databases of the server. Of a running transaction
+# only 32 bits are told, so its number is found as a distance from where the numbers stand.
+_OLDEST_RUNNING = """
+    SELECT least(%(ahead)s, min(%(ahead)s
+        + (backend_xid::text::bigint - %(ahead)s %% 4294967296 + 6442450944) %% 4294967296 - 2147483648))
+    FROM pg_stat_activity
+    WHERE backend_xid IS NOT NULL AND datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
 def seal() -> LedgerSeal | None:
     """Seal the acting agency's entries of every transaction that has ended; None if there are none.
 
-    Entries of transactions still open are left for the next seal: `below_tx` is the oldest transaction
-    that was running, so no entry can appear behind a seal.
+    Entries of transactions still open are left for the next seal: `below_tx` is the oldest transaction of
+    this database that was running, so no entry can appear behind a seal.
     """
     agency_id = current_actor().agency_id
     with connection.cursor() as cursor:
         # One sealer at a time for an agency: the chain has one end.
         cursor.execute("SELECT pg_advisory_xact_lock(7201, %s)", [agency_id])
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        # First where the numbers stand, then who is still running: whatever is below and not among them has
+        # ended, and the next statement sees what it wrote.
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        (ahead,) = cursor.fetchone()
+        cursor.execute(_OLDEST_RUNNING, {"ahead": ahead})
         (below_tx,) = cursor.fetchone()
     last = LedgerSeal.objects.filter(agency_id=agency_id).order_by("-number").first()
     from_tx = last.below_tx if last else 0

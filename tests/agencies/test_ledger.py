@@ -33,7 +33,7 @@ def seal(world, letter="A"):
 
 
 def sealed(world, letter="A"):
-    """A seal, as soon as no other database of the same server writes in an older transaction."""
+    """A seal, as soon as nothing of this database writes in an older transaction (a vacuum may)."""
     deadline = time.monotonic() + 60
     while (made := seal(world, letter)) is None and time.monotonic() < deadline:
         time.sleep(0.2)
