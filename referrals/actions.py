@@ -364,13 +364,8 @@ def answer_offer(*, offer: Offer, outcome: str, reason: str = "") -> Response:
     actor = current_actor()
     actor.require(Permission.REFERRAL_ANSWER)
     if offer.expires_at <= timezone.now():
-        raise ValidationError(
-            {
-                "outcome": _(
-                    "The time to answer is over. If you have room, call the sender: they may be looking."
-                )
-            }
-        )
+        over = _("The time to answer is over. If you have room, call the sender: they may still be looking.")
+        raise ValidationError({"outcome": over})
     if outcome == "declined" and reason not in list(DeclineReason):
         raise ValidationError({"reason": _("Say why, so that the sender knows what to do next.")})
     try:
