@@ -45,6 +45,10 @@ REASONS: dict[str, Promise | str] = {
     "client_kept": _("The file says that the client is deleted. The client stays; erase it on its page."),
     # an agency's own spreadsheet
     "code_missing": _("The row has no client code."),
+    "code_identity": _(
+        "The code looks like a phone number, e-mail, ID number or address. "
+        "Nothing that says who somebody is may be a code."
+    ),
     "age_implausible": _("The age or birth date makes no possible age."),
     "date_ambiguous": _("The date can mean two different days. It was left blank."),
     "entry_missing": _("Without an entry date there is no enrollment; the client was taken."),

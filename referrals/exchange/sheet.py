@@ -2,7 +2,7 @@
 mixed dates, blank rows, words of their own. It guesses what each column is; a person confirms (`Choice`).
 
 A birth date or an age becomes a band here and goes no further. Columns that look like identity can only be
-left out, or be the agency's own code, which is sealed before anything is written.
+left out. The agency's own code is sealed before anything is written, and still must not say who somebody is.
 """
 
 import csv
@@ -25,7 +25,7 @@ from python_calamine import CalamineWorkbook
 from agencies import vault
 from agencies.jobs import Refused
 from agencies.models import County
-from referrals import picklists
+from referrals import actions, picklists
 from referrals.exchange.intake import Row
 from referrals.exchange.staging import CASELOAD
 from referrals.exchange.words import SYNONYMS
@@ -125,13 +125,15 @@ def _is_blank(cell: Cell) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """A column as found: its heading, whether it looks like identity, its guess, how many cells it fills."""
+    """A column as found: its heading, whether it looks like identity, its guess, how many cells it fills, and
+    whether most of those look like names, so that they are nobody's code."""
 
     place: int
     heading: str
     is_identity: bool
     guess: str
     filled: int
+    has_names: bool
 
 
 class Sheet:
@@ -168,10 +170,13 @@ class Sheet:
             if not heading and not cells:
                 continue
             is_identity = looks_like_identity(heading, cells)
-            guess = LEAVE_OUT if is_identity or not heading else _guess(heading, given)
+            has_names = looks_like_names(cells)
+            guess = LEAVE_OUT
+            if heading and not is_identity:
+                guess = _guess(heading, given | ({"code"} if has_names else set()))
             if guess:
                 given.add(guess)
-            found.append(Detected(place, heading, is_identity, guess, len(cells)))
+            found.append(Detected(place, heading, is_identity, guess, len(cells), has_names))
         return found
 
 
@@ -181,6 +186,23 @@ def looks_like_identity(heading: str, cells: Sequence[Cell]) -> bool:
         return True
     some = [_text(cell) for cell in cells[:500]]
     return bool(some) and sum(bool(_LOOKS_LIKE_IDENTITY.search(cell)) for cell in some) * 10 >= len(some)
+
+
+def looks_like_names(cells: Sequence[Cell]) -> bool:
+    """Whether most cells are words without a digit: several of them, or one that begins with a capital.
+
+    Counties and answers look so too. It only says that the column holds no codes.
+    """
+    some = [_text(cell) for cell in cells[:500]]
+    return sum(map(_is_like_a_name, some)) * 2 > len(some)
+
+
+def _is_like_a_name(text: str) -> bool:
+    if any(letter.isdigit() for letter in text):
+        return False
+    letters = [letter for letter in text if letter.isalpha()]
+    # Not lower case, rather than upper case: many scripts have neither.
+    return len(letters) > 1 and (" " in text or "," in text or not letters[0].islower())
 
 
 def _guess(heading: str, given: set[str]) -> str:
@@ -412,7 +434,17 @@ class Choice:
         ]
         for column in columns:
             field = self.fields.get(column.place, LEAVE_OUT)
-            if column.is_identity and field not in (LEAVE_OUT, "code"):
+            if field == "code" and (column.is_identity or column.has_names):
+                wrong.append(
+                    _(
+                        "The column “%(heading)s” can't be the client code: it looks like names, or numbers "
+                        "or addresses of people. Leave it out, and choose a column of codes that mean "
+                        "something to your agency only. If there is none, add one to the file (1, 2, 3 will do), keep the "
+                        "list of who is who at your agency, and send the file again."
+                    )
+                    % {"heading": column.heading}
+                )
+            elif column.is_identity and field != LEAVE_OUT:
                 wrong.append(
                     _("The column “%(heading)s” looks like it says who somebody is. Leave it out.")
                     % {"heading": column.heading}
@@ -499,6 +531,8 @@ class Caseload:
         code = _text(cell("code"))
         if code.lower() in _BLANK:
             said.append("RowKey:code_missing")
+        elif any(shape.search(code) for shape in actions.IDENTITY_SHAPES.values()):
+            said.append("RowKey:code_identity")
         else:
             token = vault.token(code, agency=self._agency_id, place="client.code").hex()
             row_id = uuid.uuid4()

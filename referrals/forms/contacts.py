@@ -110,7 +110,8 @@ class ScreeningForm(forms.Form):
         required=False,
         validators=[
             RegexValidator(
-                rf"\A(?:{SHAPES['version'].pattern})\Z", _("A version is a number, such as 2, 1.3 or 2024-05.")
+                rf"\A(?:{SHAPES['version'].pattern})\Z",
+                _("A version is a number, such as 2, 1.3 or 2024-05."),
             )
         ],
     )

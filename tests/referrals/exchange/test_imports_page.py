@@ -95,6 +95,9 @@ def test_a_spreadsheet_is_mapped_and_taken_in(world: World) -> None:
     assert wrong.status_code == 200 and wrong.context["form"].errors
     wrong = browser.post(sent.url, {**answers, "column_0": ""})
     assert "own code" in wrong.content.decode()
+    for place in ("column_1", "column_11"):
+        wrong = browser.post(sent.url, {**answers, "column_0": "", place: "code"})
+        assert "can&#x27;t be the client code" in wrong.content.decode()
     taken = browser.post(sent.url, answers)
     assert taken.status_code == 302
     job = run_the_job(world, "A")

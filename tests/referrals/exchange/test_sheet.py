@@ -14,6 +14,7 @@ from agencies import jobs, vault
 from agencies.models import Job, JobState
 from agencies.scope import Actor, acting_as
 from referrals.exchange import caseload, sheet
+from referrals.exchange.reasons import REASONS
 from referrals.exchange.sheet import Choice, Days, Sheet, age_band
 from referrals.models import (
     Client,
@@ -157,7 +158,7 @@ def test_an_age_that_makes_no_one_band_is_reported(cell: Any) -> None:
     [("First name", []), ("SSN", []), ("Phone #", []), ("E-mail", []), ("Home address", []), ("A-Number", []),
      ("Comments", []), ("Reach at", ["a@b.example"]), ("ID 2", ["123-45-6789"]), ("Other", ["12 Elm Street"])],
 )  # fmt: skip
-def test_what_looks_like_identity_can_only_be_left_out_or_be_the_code(heading: str, cells: list[str]) -> None:
+def test_what_looks_like_identity_can_only_be_left_out(heading: str, cells: list[str]) -> None:
     assert sheet.looks_like_identity(heading, cells)
     assert not sheet.looks_like_identity("Gender", ["F", "M"])
     columns = Sheet(
@@ -166,7 +167,49 @@ def test_what_looks_like_identity_can_only_be_left_out_or_be_the_code(heading: s
     assert columns[1].guess == ""
     assert Choice({0: "code", 1: "County"}).wrong_with(columns)
     assert not Choice({0: "code", 1: ""}).wrong_with(columns)
-    assert not Choice({1: "code"}).wrong_with(columns)
+    (wrong,) = Choice({1: "code"}).wrong_with(columns)
+    assert "can't be the client code" in wrong and "Leave it out" in wrong
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Inventada, Ana", "Invented, Ben", "KH-1"],
+        ["Ana Inventada", "Ben Invented"],
+        ["ana inventada", "ben invented"],
+        ["Ana", "Ben", "ANA"],
+        ["安娜", "本田"],
+    ],
+)
+def test_a_column_of_names_is_no_column_of_codes_whatever_its_heading(cells: list[str]) -> None:
+    found = Sheet(
+        workbook([["Client ID", "Case", "County"], *([c, f"K{n}", "x"] for n, c in enumerate(cells))])
+    )
+    columns = found.columns()
+    assert [column.guess for column in columns] == ["", "code", "County"]
+    (wrong,) = Choice({0: "code"}).wrong_with(columns)
+    assert "names" in wrong and "Client ID" in wrong and not any(cell in wrong for cell in cells)
+    with pytest.raises(jobs.Refused):
+        sheet.Caseload(found, Choice({0: "code"}), agency_id=1)
+    assert not Choice({0: "", 1: "code"}).wrong_with(columns)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["KH-2214", "KH-2215"],
+        ["LH-25001", "LH-25002"],
+        ["0042", "0043"],
+        [42, 43],
+        ["blue heron 7", "gray fox 12"],
+        ["heron", "fox"],
+        ["KH-1", "KH-2", "Ana Inventada"],
+    ],
+)
+def test_an_ordinary_code_may_be_one(cells: list[Any]) -> None:
+    columns = Sheet(workbook([["Client ID", "County"], *([c, "Alder"] for c in cells)])).columns()
+    assert [column.guess for column in columns] == ["code", "County"]
+    assert not Choice({0: "code"}).wrong_with(columns)
 
 
 @pytest.mark.parametrize(
@@ -334,3 +377,38 @@ def test_screenings_may_stand_in_a_column(world: World) -> None:
     with acting_as(Actor.hub(world.agency("A"))):
         assert sorted(Screening.objects.values_list("result", flat=True)) == ["indicators_present", "stopped"]
     assert not list(Path(settings.INBOX).glob("*"))
+
+
+IDENTITIES = ["987654320", "(555) 014-7788", "zog@quibble.example", "A12345678", "17 Zinnober Road"]
+
+
+def _some_codes_are_identities(world: World) -> tuple[Job, str]:
+    codes = [f"KH-{at}" for at in range(60)] + IDENTITIES
+    job = take(world, "A", workbook([["Client ID", "County"], *([code, ""] for code in codes)]))
+    with acting_as(Actor.hub(world.agency("A"))):
+        texts = {
+            vault.unseal(one.code_sealed, agency=one.agency_id, place="client.code", row=one.pk)
+            for one in Client.objects.all()
+        }
+    assert texts >= {"KH-0", "KH-59"}
+    return job, " ".join(texts)
+
+
+def test_a_row_whose_code_says_who_somebody_is_is_not_taken(world: World) -> None:
+    job, codes = _some_codes_are_identities(world)
+    counts = job.result["files"]["Caseload"]
+    assert (counts["taken"], counts["refused"]) == (60, len(IDENTITIES))
+    assert not any(identity in codes for identity in IDENTITIES)
+    with acting_as(Actor.hub(world.agency("A"))):
+        refused = ImportProblem.objects.filter(is_taken=False)
+        assert {(row, "RowKey", "code_identity") for row in range(62, 67)} == set(
+            refused.exclude(column="EntryOn").values_list("row", "column", "code")
+        )
+    assert "phone number" in str(REASONS["code_identity"])
+
+
+def test_without_the_shapes_such_a_row_would_be_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sabotage."""
+    monkeypatch.setattr(sheet.actions, "IDENTITY_SHAPES", {})
+    _job, codes = _some_codes_are_identities(world)
+    assert "987654320" in codes
