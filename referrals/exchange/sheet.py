@@ -439,8 +439,8 @@ class Choice:
                     _(
                         "The column “%(heading)s” can't be the client code: it looks like names, or numbers "
                         "or addresses of people. Leave it out, and choose a column of codes that mean "
-                        "something to your agency only. If there is none, add one to the file (1, 2, 3 will do), keep the "
-                        "list of who is who at your agency, and send the file again."
+                        "something to your agency only. If there is none, add one to the file (1, 2, 3 will "
+                        "do), keep the list of who is who at your agency, and send the file again."
                     )
                     % {"heading": column.heading}
                 )

@@ -101,8 +101,8 @@ def _columns_url(name: str) -> str:
 
 
 class ColumnsForm(forms.Form):
-    """What each column of a spreadsheet is. A column that looks like identity can only be left out; that it is
-    no code either is said in words (`Choice.wrong_with`), since people take names for one."""
+    """What each column of a spreadsheet is. A column that looks like identity can only be left out; that it
+    is no code either is said in words (`Choice.wrong_with`), since people take names for one."""
 
     project = forms.ModelChoiceField(
         Project.objects.none(),
