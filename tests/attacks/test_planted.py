@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -89,13 +90,21 @@ def test_there_are_five_hundred_of_them():
     assert len(PLANTED) == len(set(PLANTED)) == 500
 
 
-def found_in(text: str) -> set[str]:
-    """Which of them stand in the text, also as a page, an address or JSON writes them."""
-    forms = {
-        one: {one, html.escape(one), quote(one), quote_plus(one), json.dumps(one)[1:-1]} for one in PLANTED
+@cache
+def ways() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Each of them as text, a page, an address or JSON writes it, in small letters; and which one it is."""
+    known = {
+        way.lower(): one
+        for one in PLANTED
+        for way in (one, html.escape(one), quote(one), quote_plus(one), json.dumps(one)[1:-1])
     }
-    low = text.lower()
-    return {one for one, ways in forms.items() if any(way.lower() in low for way in ways)}
+    return re.compile("|".join(re.escape(way) for way in sorted(known, key=len, reverse=True))), known
+
+
+def found_in(text: str) -> set[str]:
+    """Which of them stand in the text."""
+    pattern, known = ways()
+    return {known[way] for way in pattern.findall(text.lower())}
 
 
 def test_what_is_looked_for_would_be_found():

@@ -145,7 +145,7 @@ def walk(network: Network, times: int, caplog) -> tuple[dict[str, int], list[str
 
 
 def test_a_thousand_requests_over_five_agencies_show_no_foreign_row(network, caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO)
     answered, leaks = walk(network, 1000, caplog)
     assert leaks == []
     assert answered["own rows"] > 100, "the walk must see rows at all"
