@@ -201,13 +201,14 @@ def _bare_save(hub: Hub, browser: Browser, form: str) -> tuple[float, int]:
     data = _answers(browser.get(form).content.decode())
     statements = _asked(lambda: browser.post(form, data))
     table = Touchpoint._meta.db_table
+    ((like,),) = hub.ask(f"SELECT id FROM {table} WHERE source_key = '' ORDER BY recorded_at DESC LIMIT 1")
     hub.ask(f"CREATE TABLE bare_contact (LIKE {table} INCLUDING ALL)")
     columns = ", ".join(
         f'"{field.column}"' for field in Touchpoint._meta.local_concrete_fields if field.column != "id"
     )
     insert = (
         f"INSERT INTO bare_contact (id, {columns}) SELECT gen_random_uuid(), {columns} FROM {table} "
-        "WHERE source_key = '' LIMIT 1"
+        f"WHERE id = '{like}'"
     )
     took = _bare(hub, [*_plain(statements), insert], commits=True)
     hub.ask("DROP TABLE bare_contact")
