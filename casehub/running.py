@@ -30,8 +30,10 @@ QUIET = ["--loglevel", "WARNING"]
 def prepare() -> None:
     """Bring database, keys and static files to what the code wants. Fast where nothing is to do.
 
-    Any number of processes may do so at once.
+    Any number of processes may do so at once. From here on a polite kill ends this process as Ctrl+C does, so
+    that its children end with it.
     """
+    signal.signal(signal.SIGTERM, _leave)
     _make_demo_database()
     vault.ensure_kek()
     with one_at_a_time():
@@ -40,6 +42,13 @@ def prepare() -> None:
             call_command("migrate", database="owner", verbosity=0, interactive=False)
         settings.INBOX.mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def _leave(*_: object) -> None:
+    # Whoever asks twice must not break off the leaving: the children would be left behind.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise SystemExit(0)
 
 
 @contextmanager

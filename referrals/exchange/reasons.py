@@ -51,7 +51,7 @@ REASONS: dict[str, Promise | str] = {
     ),
     "age_implausible": _("The age or birth date makes no possible age."),
     "date_ambiguous": _("The date can mean two different days. It was left blank."),
-    "entry_missing": _("Without an entry date there is no enrollment; the client was taken."),
+    "entry_missing": _("Without an entry date there is no enrollment."),
 }
 
 

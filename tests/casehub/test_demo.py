@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
         first = run_demo(folder, path)
         made = json.loads(path.read_text())
         again = run_demo(folder, path)
-        yield {"said": first, "again": again, "data": made, "data_again": json.loads(path.read_text())}
+        yield {
+            "said": first,
+            "again": again,
+            "data": made,
+            "data_again": json.loads(path.read_text()),
+            "folder": folder,
+        }
     finally:
         subprocess.run(
             [sys.executable, "-m", "casehub.embedded", "stop"],
@@ -91,3 +98,26 @@ def test_the_report_says_where_it_comes_from(report):
 def test_the_second_time_says_the_same(report):
     assert report["data_again"] == report["data"]
     assert "Making" not in report["again"]
+
+
+@pytest.mark.slow
+def test_a_polite_kill_leaves_no_child_behind(report):
+    port = "18377"
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "demo", "--port", port],
+        cwd=settings.ROOT,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("CASEHUB_")},
+            "CASEHUB_DATA": str(report["folder"]),
+            "DJANGO_SETTINGS_MODULE": "casehub.settings.dev",
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as served:
+        assert served.stdout is not None
+        assert any("The hub is up" in line for line in served.stdout)
+        served.terminate()
+        time.sleep(0.2)
+        served.terminate()
+        served.wait(timeout=60)
+    assert subprocess.run(["pgrep", "-f", f"127.0.0.1:{port}"], check=False).returncode == 1
