@@ -215,6 +215,8 @@ def test_a_data_lead_takes_a_spreadsheet_in_and_reports(world, live_server, brow
     with seat(browser, live_server) as keys:
         keys.sign_in(lead)
         keys.follow("Imports")
+        # A chooser asked for while the page still loads is never shown.
+        keys.page.wait_for_load_state("networkidle")
         keys.to("File")
         with keys.page.expect_file_chooser() as chooser:
             keys.press("Enter")

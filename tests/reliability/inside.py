@@ -110,7 +110,7 @@ def write(slug: str) -> None:
         try:
             actor = actor or _worker(slug)
             with acting_as(actor):
-                client = open_client(code=f"K-{os.getpid()}-{number}")
+                client = open_client(code=f"w{os.getpid()}x{number}")
                 contact = record_touchpoint(sector="shelter", client=client, note="tea, and a bus pass")
             _say(f"{client.pk} {contact.pk}")
         except django.db.Error:
