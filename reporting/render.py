@@ -218,7 +218,7 @@ def xlsx_of(lines: Iterable[Sequence[Value]], *, name: str) -> bytes:
 
 def harmless(value: Value) -> Value:
     """Text that a spreadsheet would take for a formula, kept as text (OWASP, CSV injection)."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+    if isinstance(value, str) and value.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return f"'{value}"
     return value
 

@@ -21,6 +21,7 @@ from agencies.roles import Permission
 from casehub.pages.agency import DATE, tabs
 from referrals import queries
 from referrals.models import Client
+from reporting.render import harmless
 
 MOST_ROWS = 50_000
 KINDS: dict[str, tuple[Promise, tuple[str, ...]]] = {
@@ -93,7 +94,7 @@ class LedgerPage(AgencyView):
         writer.writerow(["at", "who", "what", "kind of row", "row", "rows", "why"])
         for entry in rows:
             who = names[entry.user_id].name if entry.user_id in names else ""
-            cells = [
+            cells: list[int | str] = [
                 entry.at.isoformat(),
                 who,
                 entry.verb,
@@ -123,10 +124,3 @@ def _chosen(entries: QuerySet[LedgerEntry], given: dict[str, Any]) -> QuerySet[L
 
 def _midnight(day: Any) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
-
-
-def harmless(cell: object) -> object:
-    """The cell as a spreadsheet may open it: text that would be a formula gets an apostrophe in front."""
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return "'" + cell
-    return cell
