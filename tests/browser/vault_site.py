@@ -1,0 +1,52 @@
+"""The vault's modules on localhost under a policy as strict as the hub's, for tests and the bench; no hub behind it."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "casehub" / "static"
+HERE = Path(__file__).resolve().parent
+POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+class _Files(http.server.BaseHTTPRequestHandler):
+    """casehub/static under /static/, the scripts beside this file under /checks/, else one empty page."""
+
+    def do_GET(self) -> None:
+        kind, body = "text/html; charset=utf-8", b"<!doctype html><title>Vault</title>"
+        if self.path.endswith(".js"):
+            path = self.path.removeprefix("/checks/") if self.path.startswith("/checks/") else None
+            file = HERE / Path(path).name if path else STATIC / self.path.removeprefix("/static/")
+            if not file.is_file():
+                return self.send_error(404)
+            kind, body = "text/javascript; charset=utf-8", file.read_bytes()
+        elif script := self.path.partition("?")[2]:
+            body += f'<script type="module" src="/checks/{script}"></script>'.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Security-Policy", POLICY)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def vault_site() -> Iterator[str]:
+    """Its address. The host is localhost, since no passkey belongs to an IP address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Files)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://localhost:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
