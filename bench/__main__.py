@@ -1,4 +1,4 @@
-"""`./dev bench [import|pages|network|sealing|all]`: measure on a hub of its own, which is gone afterwards.
+"""`./dev bench [import|pages|network|sealing|vault|all]`: measure on a hub of its own, gone afterwards.
 
 With --write the figures are appended to bench/RESULTS.md. Each stands beside what the bare machine needs
 for the same, so that figures of different machines can be compared.
@@ -13,7 +13,7 @@ from bench import figures
 from bench.hub import Hub, thrown_away
 from casehub import embedded
 
-PARTS = ("import", "pages", "network", "sealing")
+PARTS = ("import", "pages", "network", "sealing", "vault")
 
 
 def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> None:
@@ -23,7 +23,7 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
     import django
 
     django.setup()
-    from bench import importing, network, pages, sealing
+    from bench import importing, network, pages, sealing, vault
     from casehub import running
 
     running.prepare()
@@ -37,6 +37,8 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
             pages.run(report, hub, folder)
         if "sealing" in parts:
             sealing.run(report)
+        if "vault" in parts:
+            vault.run(report)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "casehub" / "static"
 HERE = Path(__file__).resolve().parent
+Sabotage = dict[str, list[tuple[str, str]]]
 POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
@@ -20,13 +21,19 @@ class _Files(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind, body = "text/html; charset=utf-8", b"<!doctype html><title>Vault</title>"
-        if self.path.endswith(".js"):
-            path = self.path.removeprefix("/checks/") if self.path.startswith("/checks/") else None
-            file = HERE / Path(path).name if path else STATIC / self.path.removeprefix("/static/")
+        path, _, script = self.path.partition("?")
+        if path.endswith(".js"):
+            beside = path.startswith("/checks/")
+            file = HERE / Path(path).name if beside else STATIC / path.removeprefix("/static/")
             if not file.is_file():
-                return self.send_error(404)
-            kind, body = "text/javascript; charset=utf-8", file.read_bytes()
-        elif script := self.path.partition("?")[2]:
+                self.send_error(404)
+                return
+            text = file.read_text()
+            for old, new in self.server.sabotage.get(file.name, ()):  # type: ignore[attr-defined]
+                assert old in text
+                text = text.replace(old, new)
+            kind, body = "text/javascript; charset=utf-8", text.encode()
+        elif script:
             body += f'<script type="module" src="/checks/{script}"></script>'.encode()
         self.send_response(200)
         self.send_header("Content-Type", kind)
@@ -39,9 +46,13 @@ class _Files(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def vault_site() -> Iterator[str]:
-    """Its address. The host is localhost, since no passkey belongs to an IP address."""
+def vault_site(sabotage: Sabotage | None = None) -> Iterator[str]:
+    """Its address. The host is localhost, since no passkey belongs to an IP address.
+
+    `sabotage`: what is replaced in which file, so that a guard can be seen to be missed.
+    """
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Files)
+    server.sabotage = sabotage or {}  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -1,5 +1,5 @@
-// Makes tests/vault_vectors.json from fixed inputs, and checks that what it says is so. Run by vault_vectors.py and
-// test_vault_core.py; the agency-side tool is held to the same file. Bytes are base64url.
+// Makes tests/vault_vectors.json from fixed inputs, and rows as the hub streams
+// them. What the file says is checked in vault_core.js; the agency-side tool is held to it too. Bytes are base64url.
 import { argon2idAsync } from "/static/vendor/vault/crypto.js";
 import * as box from "/static/vault/box.js";
 import * as keys from "/static/vault/keys.js";
@@ -34,7 +34,7 @@ const BOOK = {
 const TRUST = { v: 1, version: 1, members: BOOK.members };
 
 /** The whole file, with fresh randomness in what is sealed. */
-export async function made() {
+export async function vectors() {
   const [vaultKey, second, senderPrivate, receiverPrivate, half] = [1, 2, 3, 4, 5].map((seed) => fixed(seed));
   const [sender, receiver] = [await keys.pairOf(senderPrivate), await keys.pairOf(receiverPrivate)];
   const kit = fixed(6);
@@ -129,9 +129,13 @@ export async function made() {
   return {
     about: "Invented. Bytes are base64url. Made by tests/browser/vault_vectors.py; formats: docs/reference/card-formats.md",
     joined: { parts: ["casehub card", "", "é", 1798761600], bytes: text(box.joined("casehub card", "", "é", 1798761600)) },
-    sub: ["casehub cards", "casehub kit x"].map((name) => ({ key: text(second), name })),
+    sub: [{ key: text(second), name: "casehub cards", bytes: text(await box.sub(second, "casehub cards")) }],
     pad: [0, 1, 508, 509, 1020, 1021].map((length) => ({ length, padded: box.pad(fixed(1, length)).length })),
-    pairs: [senderPrivate, receiverPrivate, kitPrivate].map((one) => ({ private: text(one) })),
+    pairs: [
+      { private: text(senderPrivate), public: text(sender.publicKey) },
+      { private: text(receiverPrivate), public: text(receiver.publicKey) },
+      { private: text(kitPrivate), public: text(kitPair.publicKey) },
+    ],
     boxes,
     openers: { where: { ...opener, publicKey: text(sender.publicKey) }, private: text(senderPrivate), all: openers },
     wraps,
@@ -152,14 +156,6 @@ export async function made() {
       bytes: text(streamOf(streamed.map((one) => ({ ...row, box: bytes(one.box) })))),
     },
   };
-}
-
-/** made(), with what is computed from it filled in. */
-export async function vectors() {
-  const out = await made();
-  for (const one of out.sub) one.bytes = text(await box.sub(bytes(one.key), one.name));
-  for (const one of out.pairs) one.public = text((await keys.pairOf(bytes(one.private))).publicKey);
-  return out;
 }
 
 /** Rows {client, revision, savedAt, box} as the hub streams them. */

@@ -176,7 +176,7 @@ export async function prfOf({ credentialIds, rpId, signal }) {
   try {
     given = await navigator.credentials.get({ publicKey, signal });
   } catch (error) {
-    throw ["NotAllowedError", "AbortError"].includes(error.name) ? new Cancelled() : new NoPasskey();
+    throw error.name === "NotAllowedError" || signal?.aborted ? new Cancelled() : new NoPasskey();
   }
   const first = given?.getClientExtensionResults().prf?.results?.first;
   if (!first || first.byteLength !== KEY) throw new NoPasskey();
