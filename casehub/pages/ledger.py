@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -17,10 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from agencies import ledger
 from agencies.doors import AgencyView
 from agencies.models import LedgerEntry, LedgerSeal, User
-from agencies.roles import Permission
+from agencies.roles import ROLES, Permission
 from casehub.pages.agency import DATE, tabs
 from referrals import queries
 from referrals.models import Client
+from referrals.web.deeds import deed
 from reporting.render import harmless
 
 MOST_ROWS = 50_000
@@ -50,6 +52,18 @@ class FilterForm(forms.Form):
         self.fields["person"].queryset = people  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry as its agency reads it: in words, with the client's code or the person it is about."""
+
+    entry: LedgerEntry
+    who: User | None
+    did: str
+    code: str
+    person: User | None
+    why: str
+
+
 class LedgerPage(AgencyView):
     """Newest first, filtered; `verify` recomputes the chain; `format=csv` takes it out, which is entered."""
 
@@ -63,7 +77,8 @@ class LedgerPage(AgencyView):
         if request.GET.get("format") == "csv":
             return self._csv(entries[:MOST_ROWS])
         page = Paginator(entries, 50).get_page(request.GET.get("page"))
-        names = User.objects.in_bulk({entry.user_id for entry in page if entry.user_id})
+        concerned = {int(entry.target_id) for entry in page if _is_of_person(entry)}
+        names = User.objects.in_bulk({entry.user_id for entry in page if entry.user_id} | concerned)
         # What was written in one statement stands in one entry, which names no single row.
         codes = self._codes(
             {entry.target_id for entry in page if entry.target_type == "client" and entry.target_id}
@@ -73,7 +88,17 @@ class LedgerPage(AgencyView):
             "tabs": tabs(self.actor, "ledger"),
             "form": form,
             "page": page,
-            "rows": [(entry, names.get(entry.user_id), codes.get(entry.target_id)) for entry in page],
+            "rows": [
+                Row(
+                    entry=entry,
+                    who=names.get(entry.user_id),
+                    did=deed(entry.verb),
+                    code=codes.get(entry.target_id, ""),
+                    person=names.get(int(entry.target_id)) if _is_of_person(entry) else None,
+                    why=str(ROLES[entry.why].title) if entry.why in ROLES else entry.why,
+                )
+                for entry in page
+            ],
             "breaks": breaks,
             "seal": LedgerSeal.objects.filter(agency_id=self.actor.agency_id).order_by("-number").first(),
         }
@@ -107,6 +132,10 @@ class LedgerPage(AgencyView):
         response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="ledger.csv"'
         return response
+
+
+def _is_of_person(entry: LedgerEntry) -> bool:
+    return entry.target_type == "user" and entry.target_id.isdecimal()
 
 
 def _chosen(entries: QuerySet[LedgerEntry], given: dict[str, Any]) -> QuerySet[LedgerEntry]:

@@ -23,6 +23,7 @@ from referrals.models import Client
 from referrals.picklists import ContactGiven, ScreeningTool
 from referrals.queries import Moment, Record
 from referrals.web import lanes
+from referrals.web.deeds import deed
 from referrals.web.entry import ClientPage, Entry
 from referrals.web.words import amount_words, day_words, moment_words
 
@@ -107,9 +108,15 @@ class ClientView(ClientPage):
             "may_refer": self.actor.may(Permission.REFERRAL_SEND),
             "may_restrict": self.actor.may(Permission.CLIENT_RESTRICT),
             "is_closed": queries.is_closed_to_colleagues(found),
-            "looked": queries.who_looked(found) if self.actor.may(Permission.LEDGER_READ) else None,
+            "looked": self._looked(found) if self.actor.may(Permission.LEDGER_READ) else None,
         }
         return TemplateResponse(request, "referrals/client.html", context)
+
+    def _looked(self, client: Client) -> list[dict[str, Any]]:
+        return [
+            {"user": entry.user, "at": entry.at, "verb": deed(entry.verb)}
+            for entry in queries.who_looked(client)
+        ]
 
 
 class ClientNew(Entry):

@@ -322,7 +322,7 @@ def test_a_supervisor_closes_a_record_and_sees_who_looked(world, live_server, br
             hers.follow("Close to colleagues")
             hers.follow("Close the record")
             assert hers.says("Closed to colleagues")
-            assert hers.says("caseworker of A") and hers.says("client.viewed")
+            assert hers.says("caseworker of A") and hers.says("Looked at a client")
         assert keys.go(f"/clients/{client.pk}/") == 404
         keys.go("/clients/")
         assert not keys.says("KH-2214")

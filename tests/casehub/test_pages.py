@@ -275,17 +275,17 @@ def test_the_ledger_is_the_agencys_own_filtered_and_checked(world):
         ledger.seal()
     browser, url = world.browser("A", "data_lead"), reverse("ledger")
     page = browser.get(url).content.decode()
-    assert page.count("client.created") == 1 and "client.viewed" in page
+    assert page.count("Recorded: client") == 1 and "Looked at a client" in page
     with world.acting("A", "data_lead"):
         for verb in ("report.rows_viewed", "import.rows_exported", "client.opened"):
             ledger.record(verb)
     looked = browser.get(url, {"kind": "looked"}).content.decode()
-    assert "report.rows_viewed" in looked and "client.opened" not in looked
-    assert "import.rows_exported" in browser.get(url, {"kind": "left"}).content.decode()
-    assert "client.viewed" in looked and "client.created" not in looked
-    assert "client.viewed" not in browser.get(url, {"end": "2001-01-01"}).content.decode()
+    assert "Looked at who is counted" in looked and "Opened a client to colleagues again" not in looked
+    assert "Exported the rows not taken in" in browser.get(url, {"kind": "left"}).content.decode()
+    assert "Looked at a client" in looked and "Recorded: client" not in looked
+    assert "Looked at a client" not in browser.get(url, {"end": "2001-01-01"}).content.decode()
     worker = world.person("A").pk
-    assert "client.viewed" in browser.get(url, {"person": worker}).content.decode()
+    assert "Looked at a client" in browser.get(url, {"person": worker}).content.decode()
     assert "The chain holds" in browser.get(url, {"verify": "1"}).content.decode()
 
 
@@ -372,7 +372,7 @@ def test_the_operator_sees_work_by_state_and_not_what_it_was_about(world):
             result={"rows": "canary-result"},
         )
     page = world.browser("HUB", "hub_operator").get(reverse("jobs")).content.decode()
-    assert "import_bundle" in page and "It broke." in page and "canary" not in page
+    assert "Import of a bundle" in page and "It broke." in page and "canary" not in page
 
 
 @pytest.mark.parametrize("page", [network.NetworkPage, network.JobsPage])

@@ -1,0 +1,91 @@
+"""What an entry of the ledger says that somebody did, in words instead of its code (`client.viewed`).
+
+The codes are kept: the ledger's CSV, its filter and its seals go by them. Which codes there are is up to who
+enters them (agencies/ledger.py; the database enters every write). How entries are listed stands in the pages.
+"""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+# What a decision, a view or an export is called. Codes of a noun and one of WAYS need no line here.
+SAID: dict[str, Promise] = {
+    "agency.changed": gettext_lazy("Changed the agency's facts"),
+    "agency.keys_destroyed": gettext_lazy("Destroyed the agency's keys"),
+    "agency.opened": gettext_lazy("Added the agency to the network"),
+    "agency.sharing_allowed": gettext_lazy("Took the nation's veto back"),
+    "agency.sharing_vetoed": gettext_lazy("Vetoed sharing for the nation"),
+    "client.listed": gettext_lazy("Saw clients in a list"),
+    "client.opened": gettext_lazy("Opened a client to colleagues again"),
+    "client.restricted": gettext_lazy("Closed a client to colleagues"),
+    "client.taken_over": gettext_lazy("Took over clients closed to colleagues"),
+    "client.viewed": gettext_lazy("Looked at a client"),
+    "import.finished": gettext_lazy("Took a file in"),
+    "import.problems_exported": gettext_lazy("Exported an import's problems"),
+    "import.rows_exported": gettext_lazy("Exported the rows not taken in"),
+    "ledger.exported": gettext_lazy("Exported the ledger"),
+    "member.brought_back": gettext_lazy("Brought an account back"),
+    "member.invitation_taken_back": gettext_lazy("Took an invitation back"),
+    "member.invited": gettext_lazy("Invited someone"),
+    "member.joined": gettext_lazy("Joined"),
+    "member.let_back_in": gettext_lazy("Let a person back in"),
+    "member.put_to_rest": gettext_lazy("Put an account to rest"),
+    "member.role_ended": gettext_lazy("Ended a person's role"),
+    "member.second_step_taken_off": gettext_lazy("Took a person's second step off"),
+    "offer.accepted": gettext_lazy("Accepted an offer"),
+    "offer.declined": gettext_lazy("Declined an offer"),
+    "offer.waitlisted": gettext_lazy("Put an offer on the waitlist"),
+    "referral.sent": gettext_lazy("Sent a referral"),
+    "report.exported": gettext_lazy("Exported figures"),
+    "report.frozen": gettext_lazy("Froze a report"),
+    "report.rows_viewed": gettext_lazy("Looked at who is counted"),
+    "token.made": gettext_lazy("Made an API token"),
+    "token.revoked": gettext_lazy("Revoked an API token"),
+    "workstation.added": gettext_lazy("Added a shared workstation"),
+    "workstation.removed": gettext_lazy("Removed a shared workstation"),
+    "workstation.used": gettext_lazy("Signed in at a shared workstation"),
+}  # fmt: skip
+# The second half of a code, for every noun. A colon keeps them free of gender and number in any language.
+WAYS: dict[str, Promise] = {
+    "created": gettext_lazy("Recorded: %(noun)s"),
+    "changed": gettext_lazy("Changed: %(noun)s"),
+    "deleted": gettext_lazy("Deleted: %(noun)s"),
+    "viewed": gettext_lazy("Looked at: %(noun)s"),
+    "listed": gettext_lazy("Saw in a list: %(noun)s"),
+}
+# The first half: a kind of row (a model's name), as people at an agency call it.
+NOUNS: dict[str, Promise] = {
+    "apitoken": gettext_lazy("API token"),
+    "award": gettext_lazy("award"),
+    "awardproject": gettext_lazy("who pays for a project"),
+    "client": gettext_lazy("client"),
+    "clientopenedto": gettext_lazy("who may open a closed client"),
+    "columnmapping": gettext_lazy("what a spreadsheet's columns are"),
+    "draft": gettext_lazy("draft"),
+    "enrollment": gettext_lazy("enrollment"),
+    "followup": gettext_lazy("follow-up"),
+    "grantreport": gettext_lazy("grant report"),
+    "import": gettext_lazy("import"),
+    "importedrow": gettext_lazy("row of an imported file"),
+    "importproblem": gettext_lazy("problem of an import"),
+    "offer": gettext_lazy("offer"),
+    "project": gettext_lazy("project"),
+    "referral": gettext_lazy("referral"),
+    "refusedrows": gettext_lazy("rows not taken in"),
+    "response": gettext_lazy("answer to an offer"),
+    "restriction": gettext_lazy("closing of a client to colleagues"),
+    "screening": gettext_lazy("screening"),
+    "service": gettext_lazy("service"),
+    "sharingagreement": gettext_lazy("sharing agreement"),
+    "touchpoint": gettext_lazy("contact"),
+}
+
+
+def deed(verb: str) -> str:
+    """What a code says: `client.viewed` is "Looked at a client". A code without words is shown as it is."""
+    noun, _dot, way = verb.partition(".")
+    noun = noun if noun in NOUNS else noun.removesuffix("s")  # the API lists `clients`
+    if said := SAID.get(f"{noun}.{way}"):
+        return str(said)
+    if noun in NOUNS and way in WAYS:
+        return str(WAYS[way]) % {"noun": NOUNS[noun]}
+    return verb
