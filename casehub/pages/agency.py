@@ -92,7 +92,9 @@ class Page(AgencyView):
 
 
 class FactsForm(forms.Form):
-    county = forms.ModelChoiceField(County.objects.all(), label=_("County"), required=False)
+    county = forms.ModelChoiceField(
+        County.objects.all(), label=_("County"), required=False, empty_label=_("Not said")
+    )
     lost_after_days = forms.IntegerField(
         label=_("A client is lost after this many days without a contact"), min_value=7, max_value=730
     )
@@ -101,7 +103,9 @@ class FactsForm(forms.Form):
 class ProjectForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120)
     kind = forms.CharField(label=_("What it does"), max_length=40, required=False)
-    county = forms.ModelChoiceField(County.objects.all(), label=_("County"), required=False)
+    county = forms.ModelChoiceField(
+        County.objects.all(), label=_("County"), required=False, empty_label=_("Not said")
+    )
     started_on = forms.DateField(label=_("Started on"), required=False, widget=DATE)
     is_confidential_site = forms.BooleanField(label=_("Its address is confidential"), required=False)
 
@@ -123,8 +127,10 @@ class AwardForm(forms.Form):
 
 
 class LinkForm(forms.Form):
-    award = forms.ModelChoiceField(Award.objects.none(), label=_("Award"))
-    project = forms.ModelChoiceField(Project.objects.none(), label=_("Pays for the project"))
+    award = forms.ModelChoiceField(Award.objects.none(), label=_("Award"), empty_label=_("Choose"))
+    project = forms.ModelChoiceField(
+        Project.objects.none(), label=_("Pays for the project"), empty_label=_("Choose")
+    )
     starts_on = forms.DateField(label=_("From"), widget=DATE)
     ends_on = forms.DateField(label=_("Until before"), widget=DATE, required=False)
 
