@@ -154,10 +154,13 @@ class FirstRunForm(forms.Form):
     agency = forms.CharField(label=_("Name of the first agency"), max_length=120)
     agency_type = forms.ChoiceField(
         label=_("What it is"),
-        choices=[choice for choice in AgencyType.choices if choice[0] != AgencyType.HUB_OFFICE],
+        choices=[
+            ("", _("Choose")),
+            *(choice for choice in AgencyType.choices if choice[0] != AgencyType.HUB_OFFICE),
+        ],
     )
     agency_sector = forms.ChoiceField(
-        label=_("Its part of the system"), choices=lambda: Sector.choices(gettext)
+        label=_("Its part of the system"), choices=lambda: [("", gettext("Choose")), *Sector.choices(gettext)]
     )
     lead_name = forms.CharField(label=_("Name of its data lead"), max_length=120)
     lead_email = forms.EmailField(

@@ -54,16 +54,23 @@ class AddAgencyForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120)
     type = forms.ChoiceField(
         label=_("What it is"),
-        choices=[choice for choice in AgencyType.choices if choice[0] != AgencyType.HUB_OFFICE],
+        choices=[
+            ("", _("Choose")),
+            *(choice for choice in AgencyType.choices if choice[0] != AgencyType.HUB_OFFICE),
+        ],
     )
-    sector = forms.ChoiceField(label=_("Its part of the system"), choices=lambda: Sector.choices(gettext))
-    county = forms.ModelChoiceField(County.objects.all(), label=_("County"), required=False)
+    sector = forms.ChoiceField(
+        label=_("Its part of the system"), choices=lambda: [("", gettext("Choose")), *Sector.choices(gettext)]
+    )
+    county = forms.ModelChoiceField(
+        County.objects.all(), label=_("County"), required=False, empty_label=_("Not said")
+    )
     is_tribal = forms.BooleanField(label=_("A tribal nation owns its data"), required=False)
     tribal_owner = forms.CharField(label=_("Which nation"), max_length=120, required=False)
 
 
 class LeadForm(forms.Form):
-    agency = forms.ModelChoiceField(Agency.objects.none(), label=_("Agency"))
+    agency = forms.ModelChoiceField(Agency.objects.none(), label=_("Agency"), empty_label=_("Choose"))
     name = forms.CharField(label=_("Name"), max_length=120)
     email = forms.EmailField(label=_("Work address"))
 
@@ -142,6 +149,15 @@ class NetworkPage(OfficePage):
             ledger.record(verb, agency, why=why)
 
 
+# What the hub needs to serve (`health.CHECKS`), in an operator's words.
+NEEDED = {
+    "database": _("Database"),
+    "migrations": _("Tables up to date"),
+    "broker": _("Queue of work"),
+    "disk": _("Room on the disk"),
+}
+
+
 class JobsPage(OfficePage):
     """For the operator: what is needed to serve, and each agency's work by state; no result, no argument."""
 
@@ -157,5 +173,10 @@ class JobsPage(OfficePage):
                     for job in Job.objects.filter(state__in=unfinished).defer("arguments", "result")[:20]
                 ]
         jobs.sort(key=lambda pair: pair[1].queued_at, reverse=True)
-        context = {"health": health.state(), "jobs": jobs, "operations": reverse("admin:index"), **more}
+        context = {
+            "health": [(NEEDED.get(name, name), holds) for name, holds in health.state().items()],
+            "jobs": jobs,
+            "operations": reverse("admin:index"),
+            **more,
+        }
         return render(self.request, "casehub/jobs.html", context)
