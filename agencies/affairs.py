@@ -4,6 +4,7 @@ Called inside a door; each act asks for its permission, changes, and says so in 
 wall say so by themselves). Taking agencies and first people in stands in actions.py.
 """
 
+import uuid
 from datetime import date, datetime
 
 from allauth.mfa.models import Authenticator
@@ -19,10 +20,12 @@ from agencies.models import (
     AwardProject,
     County,
     Invitation,
+    LedgerEntry,
     Membership,
     Project,
     SharingAgreement,
     User,
+    WorkstationKey,
 )
 from agencies.roles import ROLES, Permission, Role
 from agencies.scope import NotAllowed, current_actor
@@ -176,7 +179,64 @@ def take_second_factor_off(user_id: int) -> None:
     if user.pk == actor.user_id or user.memberships.exclude(agency_id=actor.agency_id).exists():
         raise NotAllowed
     Authenticator.objects.filter(user=user).delete()
+    user.memberships.update(workstation_since=None)
     ledger.record("member.second_step_taken_off", user)
+
+
+def workstations() -> models.QuerySet[WorkstationKey]:
+    """The acting agency's shared computers whose passkeys stand."""
+    return WorkstationKey.objects.filter(agency_id=current_actor().agency_id, removed_at=None)
+
+
+def add_workstation(
+    *, title: str, credential_id: bytes, credential: bytes, sign_count: int
+) -> WorkstationKey:
+    """Let a shared computer's passkey stand in for a factor of the agency's hotline and caseworkers.
+
+    `credential` is what the computer attested (AttestedCredentialData), verified by the caller. Raises
+    IntegrityError for a passkey that the agency has had already.
+    """
+    actor = current_actor()
+    actor.require(Permission.MEMBER_INVITE)
+    key = WorkstationKey.objects.create(
+        agency_id=actor.agency_id,
+        title=title,
+        credential_id=credential_id,
+        credential=credential,
+        sign_count=sign_count,
+        added_by_id=actor.user_id,
+    )
+    ledger.record("workstation.added", key)
+    return key
+
+
+def remove_workstation(key_id: uuid.UUID) -> None:
+    """From the next request on, nobody stands on it. Raises WorkstationKey.DoesNotExist for one that does not
+    stand here."""
+    current_actor().require(Permission.MEMBER_INVITE)
+    key = workstations().select_for_update().get(pk=key_id)
+    key.removed_at = timezone.now()
+    key.save(update_fields=["removed_at"])
+    ledger.record("workstation.removed", key)
+
+
+def use_workstation(key: WorkstationKey, *, sign_count: int) -> None:
+    """The acting person has proven themselves by this computer's passkey. In the ledger once a day.
+
+    Raises NotAllowed for roles that must have a factor of their own.
+    """
+    actor = current_actor()
+    if not actor.may_use_workstation or actor.user_id is None:
+        raise NotAllowed
+    key.sign_count, key.last_used_on = sign_count, timezone.localdate()
+    key.save(update_fields=["sign_count", "last_used_on"])
+    here = Membership.objects.filter(user_id=actor.user_id, agency_id=actor.agency_id)
+    here.filter(workstation_since=None).update(workstation_since=timezone.now())
+    entered = LedgerEntry.objects.filter(
+        agency_id=actor.agency_id, target_id=str(key.pk), user_id=actor.user_id, verb="workstation.used"
+    )
+    if not entered.filter(at__date=timezone.localdate()).exists():
+        ledger.record("workstation.used", key)
 
 
 def revoke_token(token_id: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -22,7 +23,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 from rest_framework.viewsets import GenericViewSet
 
-from agencies.models import ApiToken, Membership, User
+from agencies.models import ApiToken, Membership, User, WorkstationKey
 from agencies.roles import Permission
 from agencies.scope import Actor, NotAllowed, acting_as
 
@@ -38,8 +39,44 @@ def actor_of(user: User, agency_id: int | None) -> Actor:
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether the user has enrolled a one-time code. Having enrolled, they can't sign in without it."""
-    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+    """Whether the user has a factor of their own: an app with codes, or a passkey. Then they can't sign in
+    without it."""
+    own = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    return Authenticator.objects.filter(user=user, type__in=own).exists()
+
+
+# A session's values; none where a token signs in.
+Kept = SessionBase | dict[str, Any]
+# Where a session keeps which shared computer's passkey it was proven by, and for which agency.
+WORKSTATION = "workstation"
+
+
+def stands_on_workstation(actor: Actor, session: Kept) -> bool:
+    """Whether this session was proven by a shared computer's passkey that still counts for the actor.
+
+    Asked at each request of who has no factor of their own: the key must stand, at the actor's agency, and
+    the roles of this moment must allow it. Opens a door for one query, so none may be open.
+    """
+    proven = session.get(WORKSTATION)
+    if not actor.may_use_workstation or not proven or proven["agency"] != actor.agency_id:
+        return False
+    with acting_as(actor):
+        return WorkstationKey.objects.filter(pk=proven["key"], removed_at=None).exists()
+
+
+def has_workstations(actor: Actor) -> bool:
+    """Whether a shared computer's passkey could prove the actor. Opens a door, so none may be open."""
+    if not actor.may_use_workstation:
+        return False
+    with acting_as(actor):
+        return WorkstationKey.objects.filter(removed_at=None).exists()
+
+
+def missing_factor(actor: Actor, user: User, session: Kept) -> str | None:
+    """The route on which the actor gets the second factor that this session lacks; None if it lacks none."""
+    if not actor.needs_second_factor or has_second_factor(user) or stands_on_workstation(actor, session):
+        return None
+    return "mfa_workstation" if has_workstations(actor) else "mfa_activate_totp"
 
 
 class AgencyView(View):
@@ -56,8 +93,8 @@ class AgencyView(View):
             return redirect_to_login(request.get_full_path())
         try:
             self.actor = actor_of(request.user, request.session.get("agency_id"))
-            if self.actor.needs_second_factor and not has_second_factor(request.user):
-                return redirect("mfa_activate_totp")
+            if lacking := missing_factor(self.actor, request.user, request.session):
+                return redirect(lacking)
             with acting_as(self.actor):
                 request.actor = self.actor  # type: ignore[attr-defined]
                 self.actor.require(self._need(request))
@@ -100,7 +137,9 @@ class AgencyViewSet(GenericViewSet):
         try:
             agency_id = auth.agency_id if isinstance(auth, ApiToken) else request.session.get("agency_id")
             self.actor = actor_of(user, agency_id)
-            if self.actor.needs_second_factor and not has_second_factor(user):
+            # A token is not sent from the shared computer alone, so its passkey proves nothing here.
+            session: Kept = {} if isinstance(auth, ApiToken) else request.session
+            if missing_factor(self.actor, user, session):
                 raise NotAllowed
         except NotAllowed:
             return self._nothing_here(request, *args, **kwargs)

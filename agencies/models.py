@@ -1,7 +1,7 @@
 """Who takes part, what they are paid for, who works there, and the record that they did.
 
-Client data stands in `referrals`. `Agency`, `User`, `Membership` and `DataKey` are the platform's own
-tables; every other table here belongs to one agency and is held by row security like a client table.
+Client data stands in `referrals`. `Agency`, `User`, `Membership`, `DataKey` and `SpentChallenge` are
+the platform's own tables; every other table here belongs to one agency and is held by row security like a client table.
 """
 
 import uuid
@@ -153,6 +153,9 @@ class Membership(models.Model):
     agency = models.ForeignKey(Agency, models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=24, choices=[(role.name, role.title) for role in ROLES.values()])
     since = models.DateTimeField(auto_now_add=True)
+    # Since then the person proves themselves by a shared computer's passkey. Away from it they set up no factor
+    # of their own: else a password alone would be enough to make one.
+    workstation_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["agency", "user", "role"]
@@ -202,6 +205,69 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class WorkstationKey(models.Model):
+    """The passkey of a shared computer: the public half of what its device keeps behind a PIN.
+
+    It stands behind the agency's wall: whoever asks for it knows already at which agency they act, so a door
+    can be opened before a second factor is proven. `credential` is what the device attested (a COSE key with
+    its id); nothing here opens anything.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, related_name="+")
+    title = models.CharField(max_length=60)
+    credential_id = models.BinaryField(max_length=1023)
+    credential = models.BinaryField()
+    sign_count = models.PositiveBigIntegerField(default=0)
+    added_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    added_at = models.DateTimeField(db_default=Now())
+    last_used_on = models.DateField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    privacy = Privacy(
+        direct={"credential_id", "credential"},
+        open={
+            "id",
+            "agency",
+            "title",
+            "sign_count",
+            "added_by",
+            "added_at",
+            "last_used_on",
+            "removed_at",
+        },
+    )
+
+    class Meta:
+        ordering = ["title", "added_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agency", "credential_id"], name="a_computers_passkey_stands_once_at_an_agency"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class SpentChallenge(models.Model):
+    """A challenge that a passkey has answered: each proves something once, however many tries come at once.
+
+    Of no agency: it is the SHA-256 of 32 random bytes, and rows go after a day.
+    """
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    spent_at = models.DateTimeField(db_default=Now())
+
+    privacy = Privacy(open={"digest", "spent_at"})
+
+    class Meta:
+        ordering = ["spent_at"]
+
+    def __str__(self) -> str:
+        return f"{self.spent_at}"
 
 
 class DataKey(models.Model):

@@ -35,6 +35,9 @@ class Permission(StrEnum):
 
 # Who sees a client, takes data in or out, or lets people in, proves it with a second factor.
 NEEDS_SECOND_FACTOR = frozenset(Permission) - {Permission.CONTACT_RECORD, Permission.REPORT_NETWORK}
+# The roles for which a shared computer's passkey may stand in for a factor of one's own. Whoever else works
+# at that computer knows its PIN, so nobody who takes data out, closes records, keeps keys or lets people in.
+MAY_USE_A_WORKSTATION = frozenset({"hotline", "caseworker"})
 
 
 @dataclass(frozen=True, slots=True)

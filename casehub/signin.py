@@ -1,14 +1,16 @@
 """How people prove who they are: by invitation, password and a one-time code whose secret is sealed.
 
-What an account may do stands in agencies/roles.py; how long a session lives in casehub/middleware.py. Why it
-is so: docs/adr/0003-sign-in.md.
+Passkeys stand in casehub/passkeys.py; what an account may do in agencies/roles.py; how long a session lives
+in casehub/middleware.py. Why it is so: docs/adr/0003-sign-in.md, 0013-passkeys.md.
 """
 
 import base64
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import perform_password_login
@@ -31,10 +33,15 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from fido2.utils import websafe_decode
 
 from agencies import vault
+from agencies.doors import WORKSTATION, actor_of, has_second_factor, has_workstations
 from agencies.models import Agency, AgencyType, User
+from agencies.scope import NotAllowed
 
 # After this many wrong codes in a row, codes of that account rest. Whoever gets here knows the password, so
 # nobody else can be shut out by it.
@@ -58,6 +65,9 @@ class InvitedOnly(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         response = super().post_login(request, user, **kwargs)
         if isinstance(user, User):
+            if _has_workstation_only(user):
+                to = urlencode({"next": response["Location"]})
+                response = redirect(f"{reverse('mfa_workstation')}?{to}")
             speak(response, user.language)
         return response
 
@@ -97,6 +107,14 @@ class SealedFactors(DefaultMFAAdapter):
         return vault.unseal(base64.b64decode(box), agency=int(agency), place=self.PLACE, row=0)
 
 
+def _has_workstation_only(user: User) -> bool:
+    """Whether the person has no factor of their own, but could use a shared computer's passkey."""
+    try:
+        return not has_second_factor(user) and has_workstations(actor_of(user, None))
+    except NotAllowed:
+        return False
+
+
 def keeper_of_factors() -> Agency:
     """The agency under whose key second factors are sealed now. Raises VaultError where there is none."""
     office = Agency.objects.filter(type=AgencyType.HUB_OFFICE).order_by("pk").first()
@@ -116,39 +134,70 @@ def matching_counter(secret: str, code: str) -> int | None:
     return found
 
 
-def use_code(user: AbstractBaseUser, code: str) -> Authenticator | None:
-    """The factor that this code proves, used up by it; None if it proves nothing. Raises ValidationError
-    while the account's codes rest.
+def answered(
+    user: AbstractBaseUser, prove: Callable[[list[Authenticator]], Authenticator | None]
+) -> Authenticator | None:
+    """The factor of the user's that `prove` finds proven among them; None if none is. Raises ValidationError
+    while the account's second step rests.
 
-    The row is locked, so of many tries with one code exactly one succeeds, and none needs the cache: a
-    one-time code may come only from a later step than the last one used.
+    The rows are locked meanwhile, so of many tries at once each sees what the one before has used up, and
+    none needs the cache. Wrong answers are counted in the app's row, or else in the oldest.
     """
     with transaction.atomic():
-        factors = {
-            factor.type: factor
-            for factor in Authenticator.objects.select_for_update().filter(user_id=user.pk).order_by("pk")
-        }
-        totp = factors.get(Authenticator.Type.TOTP)
-        if totp is None:
+        locked = Authenticator.objects.select_for_update().filter(user_id=user.pk)
+        factors = sorted(locked, key=lambda one: (one.type != Authenticator.Type.TOTP, one.pk))
+        if not factors:
             return None
-        if totp.data.get("rests_until", 0) > time.time():
+        keeper = factors[0]
+        if keeper.data.get("rests_until", 0) > time.time():
             raise ValidationError(_("Too many wrong codes. Wait a quarter of an hour, then try again."))
-        proven = None
-        counter = matching_counter(decrypt(totp.data["secret"]), code)
-        if counter is not None and counter > totp.data.get("last_counter", 0):
-            totp.data["last_counter"] = counter
-            proven = totp
-        spare = factors.get(Authenticator.Type.RECOVERY_CODES)
-        if proven is None and spare is not None and spare.wrap().validate_code(code):
-            proven = spare
+        proven = prove(factors)
+        keeper.refresh_from_db(fields=["data"])  # `prove` may have written there
         if proven is None:
-            totp.data["wrong"] = totp.data.get("wrong", 0) + 1
-            if totp.data["wrong"] >= WRONG_CODES:
-                totp.data.update(wrong=0, rests_until=int(time.time()) + CODES_REST_SECONDS)
+            keeper.data["wrong"] = keeper.data.get("wrong", 0) + 1
+            if keeper.data["wrong"] >= WRONG_CODES:
+                keeper.data.update(wrong=0, rests_until=int(time.time()) + CODES_REST_SECONDS)
         else:
-            totp.data.pop("wrong", None)
-        totp.save(update_fields=["data"])
+            keeper.data.pop("wrong", None)
+        keeper.save(update_fields=["data"])
     return proven
+
+
+def use_code(user: AbstractBaseUser, code: str) -> Authenticator | None:
+    """The factor that this code proves, used up by it; None if it proves nothing. Raises ValidationError
+    while the account's second step rests.
+
+    A one-time code may come only from a later step than the last one used; a recovery code works once.
+    """
+
+    def prove(factors: list[Authenticator]) -> Authenticator | None:
+        for factor in factors:
+            if factor.type == Authenticator.Type.TOTP:
+                counter = matching_counter(decrypt(factor.data["secret"]), code)
+                if counter is not None and counter > factor.data.get("last_counter", 0):
+                    factor.data["last_counter"] = counter
+                    factor.save(update_fields=["data"])
+                    return factor
+            elif factor.type == Authenticator.Type.RECOVERY_CODES and factor.wrap().validate_code(code):
+                return factor
+        return None
+
+    return answered(user, prove)
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """One of a person's own passkeys, as the browser knows it: `id` is the authenticator's."""
+
+    id: int
+    title: str
+    credential_id: bytes
+
+
+def passkeys_of(user: AbstractBaseUser) -> list[Passkey]:
+    """The person's own passkeys, oldest first. A shared computer's is nobody's own."""
+    own = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN).order_by("pk")
+    return [Passkey(one.pk, one.data["name"], websafe_decode(one.data["credential"]["id"])) for one in own]
 
 
 class OnceOnly:
@@ -156,6 +205,11 @@ class OnceOnly:
 
     user: AbstractBaseUser
     cleaned_data: dict[str, Any]
+
+    @property
+    def has_app(self) -> bool:
+        """Whether the codes asked for are an app's; else only recovery codes are left to type."""
+        return Authenticator.objects.filter(user_id=self.user.pk, type=Authenticator.Type.TOTP).exists()
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
@@ -207,7 +261,7 @@ def begin_session(request: HttpRequest) -> None:
     """The clocks of a new session start now."""
     now = int(time.time())
     request.session.update({"started": now, "seen": now})
-    for name in ("locked", "wrong_unlocks", "agency_id"):
+    for name in ("locked", "wrong_unlocks", "agency_id", WORKSTATION):
         request.session.pop(name, None)
 
 

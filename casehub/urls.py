@@ -1,11 +1,13 @@
 """The only file that mounts doors: pages at /, the API at /api/v1/."""
 
 from allauth.account import views as account
+from allauth.mfa.base import views as mfa
+from allauth.mfa.totp.views import deactivate_totp
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from agencies.admin import operations
-from casehub.pages import agency, health, joining, ledger, network, session
+from casehub.pages import agency, health, joining, ledger, network, passkeys, session
 
 # allauth has more routes than a hub by invitation wants; these are all there are. Signing up says that it
 # is closed.
@@ -16,7 +18,17 @@ account_routes: list[URLPattern | URLResolver] = [
     path("signup/", account.signup, name="account_signup"),
     path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("password/change/", account.password_change, name="account_change_password"),
-    path("2fa/", include("allauth.mfa.urls")),
+    path("2fa/", mfa.index, name="mfa_index"),
+    path("2fa/authenticate/", passkeys.SecondStep.as_view(), name="mfa_authenticate"),
+    path("2fa/reauthenticate/", mfa.reauthenticate, name="mfa_reauthenticate"),
+    path("2fa/totp/activate/", passkeys.ActivateApp.as_view(), name="mfa_activate_totp"),
+    path("2fa/totp/deactivate/", deactivate_totp, name="mfa_deactivate_totp"),
+    path("2fa/recovery-codes/", include("allauth.mfa.recovery_codes.urls")),
+    path("2fa/passkeys/add/", passkeys.AddPasskey.as_view(), name="mfa_add_webauthn"),
+    path("2fa/passkeys/confirm/", passkeys.PasskeyAgain.as_view(), name="mfa_reauthenticate_webauthn"),
+    path("2fa/passkeys/<int:number>/rename/", passkeys.RenamePasskey.as_view(), name="mfa_edit_webauthn"),
+    path("2fa/passkeys/<int:number>/remove/", passkeys.RemovePasskey.as_view(), name="mfa_remove_webauthn"),
+    path("2fa/computer/", passkeys.workstation, name="mfa_workstation"),
     path("sessions/", include("allauth.usersessions.urls")),
 ]
 # Without mail, a new invitation lets people back in.
@@ -50,6 +62,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agency/", agency.AgencyPage.as_view(), name="agency"),
     path("agency/sharing/", agency.SharingPage.as_view(), name="sharing"),
     path("agency/people/", agency.PeoplePage.as_view(), name="people"),
+    path("agency/computers/", passkeys.ComputersPage.as_view(), name="computers"),
     path("agency/tokens/", agency.TokensPage.as_view(), name="tokens"),
     path("agency/ledger/", ledger.LedgerPage.as_view(), name="ledger"),
     path("network/", network.NetworkPage.as_view(), name="network"),

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from guardian.models import GroupObjectPermission
 
 from agencies.models import Agency, Membership, User
-from agencies.roles import ROLES, Permission
+from agencies.roles import MAY_USE_A_WORKSTATION, ROLES, Permission
 
 
 class ScopeError(RuntimeError):
@@ -77,6 +77,11 @@ class Actor:
     @property
     def needs_second_factor(self) -> bool:
         return any(ROLES[role].needs_second_factor for role in self.roles if role in ROLES)
+
+    @property
+    def may_use_workstation(self) -> bool:
+        """Whether a shared computer's passkey may prove this person: by every role they hold here."""
+        return bool(self.roles) and self.roles <= MAY_USE_A_WORKSTATION
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

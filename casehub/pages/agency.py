@@ -38,6 +38,7 @@ TABS = (
     (_("Projects and awards"), "agency", Permission.AGENCY_MANAGE),
     (_("Sharing"), "sharing", Permission.AGENCY_MANAGE),
     (_("People"), "people", Permission.MEMBER_INVITE),
+    (_("Shared computers"), "computers", Permission.AGENCY_MANAGE),
     (_("Who looked"), "ledger", Permission.LEDGER_READ),
     (_("API tokens"), "tokens", Permission.REPORT_NETWORK),
 )

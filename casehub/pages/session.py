@@ -85,7 +85,7 @@ class UnlockForm(forms.Form):
 def lock(request: HttpRequest) -> HttpResponse:
     """Lock this session now."""
     request.session["locked"] = True
-    return redirect(f"{reverse('unlock')}?{urlencode({'next': _safe_next(request)})}")
+    return redirect(f"{reverse('unlock')}?{urlencode({'next': safe_next(request)})}")
 
 
 @sensitive_post_parameters()
@@ -95,7 +95,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
     """Ask for the password and lead back to the page that was locked. Too many wrong ones end the session."""
     user = request.user
     assert isinstance(user, User)
-    onward = _safe_next(request)
+    onward = safe_next(request)
     if not request.session.get("locked"):
         return redirect(onward)
     form = UnlockForm(request.POST or None, user=user)
@@ -183,7 +183,7 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and len(text) < 10 else None
 
 
-def _safe_next(request: HttpRequest) -> str:
+def safe_next(request: HttpRequest) -> str:
     """Where to go on, if that is a path of this hub."""
     onward = request.POST.get("next") or request.GET.get("next") or "/"
     is_ours = url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure())

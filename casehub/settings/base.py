@@ -169,7 +169,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "casehub"
 MFA_TOTP_TOLERANCE = 1
 MFA_ADAPTER = "casehub.signin.SealedFactors"
@@ -177,7 +177,13 @@ MFA_FORMS = {
     "authenticate": "casehub.signin.SecondStep",
     "reauthenticate": "casehub.signin.SecondStepAgain",
     "activate_totp": "casehub.signin.Enrolment",
+    "authenticate_webauthn": "casehub.passkeys.SecondStepByPasskey",
+    "reauthenticate_webauthn": "casehub.passkeys.SecondStepAgainByPasskey",
+    "add_webauthn": "casehub.passkeys.NewPasskey",
+    "edit_webauthn": "casehub.passkeys.Rename",
 }
+# A passkey asks for its PIN or finger: found on a desk, it opens nothing.
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
 # Addresses are not proven by mail: the invitation itself came to the person.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 # django-axes counts tries by name and address in the database; these only keep floods out.

@@ -42,6 +42,7 @@ CHECKED_ELSEWHERE = {
         "target_id",
         "why",
     },  # written by our code only: names, ids
+    "agencies.WorkstationKey": {"title"},  # about no client: what a data lead calls a computer
     "referrals.Client": {"source_key"},  # a keyed digest, held by the importer
     "referrals.Draft": {"form"},  # a form's name out of our own list
     "referrals.Enrollment": {"source_key"},
@@ -74,6 +75,7 @@ NOT_SCOPED = {
     "agencies.Award": "below scope",
     "agencies.AwardProject": "below scope",
     "agencies.SharingAgreement": "below scope",
+    "agencies.WorkstationKey": "below scope",
     "referrals.ClientOpenedTo": "guardian's own manager",
 }
 

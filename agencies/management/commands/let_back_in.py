@@ -34,6 +34,7 @@ class Command(BaseCommand):
             held.user.save(update_fields=["is_active"])
             actions.enter_rest(held.user, by=None, why="command")
         Authenticator.objects.filter(user=held.user).delete()
+        held.user.memberships.update(workstation_since=None)
         _invitation, token = actions.invite(
             agency=held.agency, email=held.user.email, name=held.user.name, role=held.role, by=None
         )
