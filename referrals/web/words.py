@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.utils import dateformat, timezone
+from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,7 +18,7 @@ def day_words(day: date | None) -> str:
         return _("Today")
     if (today - day).days == 1:
         return _("Yesterday")
-    return dateformat.format(day, "j M" if day.year == today.year else "j M Y")
+    return date_format(day, "MONTH_DAY_FORMAT" if day.year == today.year else "SHORT_DATE_FORMAT")
 
 
 def moment_words(at: datetime) -> str:

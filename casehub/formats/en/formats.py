@@ -6,5 +6,6 @@ names its month is read the same by everybody, and a table of them stays narrow.
 
 DATE_FORMAT = "j M Y"
 SHORT_DATE_FORMAT = "j M Y"
+MONTH_DAY_FORMAT = "j M"
 DATETIME_FORMAT = "j M Y, P"
 SHORT_DATETIME_FORMAT = "j M Y, P"
