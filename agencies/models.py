@@ -1,7 +1,8 @@
 """Who takes part, what they are paid for, who works there, and the record that they did.
 
-Client data stands in `referrals`. `Agency`, `User`, `Membership`, `DataKey` and `SpentChallenge` are
-the platform's own tables; every other table here belongs to one agency and is held by row security like a client table.
+Client data stands in `referrals`. `Agency`, `User`, `Membership`, `DataKey` and `SpentChallenge` are the
+platform's own tables; every other table here belongs to one agency and is held by row security like a client
+table.
 """
 
 import uuid
@@ -153,8 +154,8 @@ class Membership(models.Model):
     agency = models.ForeignKey(Agency, models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=24, choices=[(role.name, role.title) for role in ROLES.values()])
     since = models.DateTimeField(auto_now_add=True)
-    # Since then the person proves themselves by a shared computer's passkey. Away from it they set up no factor
-    # of their own: else a password alone would be enough to make one.
+    # Since then the person proves themselves by a shared computer's passkey. Away from it they set up no
+    # factor of their own: else a password alone would be enough to make one.
     workstation_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:

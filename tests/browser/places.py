@@ -2,6 +2,7 @@
 address tells (a closed record, a paused import, a form sent wrong). Looking at them is test_pages_axe.py's.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
@@ -24,6 +26,7 @@ from referrals.models import Client, Enrollment, Import, Offer, Referral, Respon
 from reporting.models import GrantReport, Release
 from tests.attacks.routes import ids, routes
 from tests.attacks.rows import Rows
+from tests.casehub.device import Device
 from tests.referrals.exchange.test_imports_page import run_the_job, send
 from tests.referrals.exchange.test_sheet import MESSY, workbook
 from tests.reporting.test_numbers_pages import released
@@ -242,6 +245,11 @@ def _agency(world: World) -> list[Place]:
         role="supervisor",
         by=None,
     )
+    with world.acting("A", "data_lead"):
+        affairs.add_workstation(title="Hotline desk", credential_id=b"1" * 16, credential=b"", sign_count=0)
+    said = json.loads(Device().make('{"publicKey": {"challenge": ""}}'))
+    passkey = WebAuthn.add(world.person("A"), "Work laptop", said).instance.pk
+    rename, remove = (reverse(f"mfa_{act}_webauthn", args=[passkey]) for act in ("edit", "remove"))
     joining = reverse("join", args=[token])
     login, people, network = reverse("account_login"), reverse("people"), reverse("network")
     return [
@@ -256,6 +264,9 @@ def _agency(world: World) -> list[Place]:
         # The first half of signing in stays with the browser, so these come last.
         Place(NOBODY, "second step", login, {"login": world.person("A").email, "password": PASSWORD}, SEND),
         Place(NOBODY, "wrong: a code that is not theirs", reverse("mfa_authenticate"), {"code": "000000"}, SEND),
+        Place("caseworker", "a passkey's name", rename),
+        Place("caseworker", "wrong: a passkey without a name", rename, {"name": ""}, SEND),
+        Place("caseworker", "a passkey to remove", remove),
         Place("data_lead", "ledger, checked", reverse("ledger") + "?verify=1"),
         Place("data_lead", "ledger, nothing for this choice", reverse("ledger") + "?end=2001-01-01"),
         Place("data_lead", "wrong: a person who never worked here", reverse("ledger") + "?person=0"),
