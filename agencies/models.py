@@ -615,3 +615,165 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class VaultKey(models.Model):
+    """A version of the agency's vault key, which seals contact cards and which the hub never has.
+
+    What stands here is for its holders: the book of who belongs to it, and the agency's hand-over key pair
+    (ADR 0011). The newest version seals; an older one is destroyed when no card stands under it any more.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    book_sealed = models.BinaryField()
+    book_serial = models.PositiveIntegerField(default=1)
+    handover_public = models.BinaryField(max_length=32)
+    handover_sealed = models.BinaryField()
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField(db_default=Now())
+    destroyed_at = models.DateTimeField(null=True, blank=True)
+
+    privacy = Privacy(
+        direct={"book_sealed", "handover_sealed"},
+        open={
+            "id",
+            "agency",
+            "version",
+            "book_serial",
+            "handover_public",
+            "made_by",
+            "made_at",
+            "destroyed_at",
+        },
+    )
+
+    class Meta:
+        ordering = ["agency", "-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "version"], name="a_vault_key_version_is_made_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agency_id} v{self.version}"
+
+
+class MemberKey(models.Model):
+    """A member's key pair at one agency, or a recovery kit's (`kit_number`): the public half.
+
+    `trust_sealed` is the member's own note of whom they last saw in the book, under their private key.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    kit_number = models.PositiveIntegerField(null=True)
+    public_key = models.BinaryField(max_length=32)
+    trust_sealed = models.BinaryField(blank=True)
+    trust_serial = models.PositiveIntegerField(default=0)
+    made_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    privacy = Privacy(
+        direct={"trust_sealed"},
+        open={
+            "id",
+            "agency",
+            "user",
+            "kit_number",
+            "public_key",
+            "trust_serial",
+            "made_at",
+            "ended_at",
+        },
+    )
+
+    class Meta:
+        ordering = ["agency", "made_at", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user=None) ^ models.Q(kit_number=None),
+                name="a_member_key_is_a_persons_or_a_kits",
+            ),
+            models.UniqueConstraint(
+                fields=["agency", "user"],
+                condition=models.Q(ended_at=None),
+                name="a_member_has_one_key_at_an_agency",
+            ),
+            models.UniqueConstraint(
+                fields=["agency", "kit_number"], name="a_kit_number_stands_once_at_an_agency"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Opener(models.Model):
+    """One way to open a member's private key: a passkey or a passphrase. Opens nothing by itself."""
+
+    class Kind(models.TextChoices):
+        PASSKEY = "passkey", _("Passkey")
+        PASSPHRASE = "passphrase", _("Passphrase")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, related_name="+")
+    member = models.ForeignKey(MemberKey, models.CASCADE, related_name="openers", db_constraint=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    credential_id = models.BinaryField(blank=True)
+    salt = models.BinaryField(max_length=64)
+    memory_kib = models.PositiveIntegerField(default=0)
+    passes = models.PositiveSmallIntegerField(default=0)
+    private_sealed = models.BinaryField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    privacy = Privacy(
+        direct={"private_sealed"},
+        open={
+            "id",
+            "agency",
+            "member",
+            "kind",
+            "credential_id",
+            "salt",
+            "memory_kib",
+            "passes",
+            "made_at",
+        },
+    )
+
+    class Meta:
+        ordering = ["made_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.kind}"
+
+
+class KeyWrap(models.Model):
+    """A vault key version sealed to one member key (or kit), by a member. Removed with its version."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    member = models.ForeignKey(MemberKey, models.CASCADE, related_name="wraps", db_constraint=False)
+    sender = models.ForeignKey(MemberKey, models.CASCADE, related_name="+", db_constraint=False)
+    wrapped = models.BinaryField()
+    tag = models.BinaryField(max_length=32)
+    made_at = models.DateTimeField(db_default=Now())
+
+    privacy = Privacy(
+        direct={"wrapped", "tag"}, open={"id", "agency", "version", "member", "sender", "made_at"}
+    )
+
+    class Meta:
+        ordering = ["version", "made_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agency", "member", "version"],
+                name="a_version_is_wrapped_once_for_a_member",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"v{self.version}"

@@ -18,6 +18,8 @@ class Permission(StrEnum):
     CLIENT_VIEW = "client_view"
     CLIENT_EDIT = "client_edit"
     CLIENT_RESTRICT = "client_restrict"
+    CARD_OPEN = "card_open"
+    CARD_KEEP = "card_keep"
     REFERRAL_SEND = "referral_send"
     REFERRAL_ANSWER = "referral_answer"
     DATA_IMPORT = "data_import"
@@ -60,6 +62,7 @@ _WORK = frozenset(
         Permission.CONTACT_RECORD,
         Permission.CLIENT_VIEW,
         Permission.CLIENT_EDIT,
+        Permission.CARD_OPEN,
         Permission.REFERRAL_SEND,
         Permission.REFERRAL_ANSWER,
         Permission.REPORT_OWN,
@@ -75,7 +78,7 @@ _ALL = (
         "supervisor",
         _("Supervisor"),
         _("A caseworker who also closes records to colleagues and reads who looked."),
-        _WORK | {Permission.CLIENT_RESTRICT, Permission.LEDGER_READ},
+        _WORK | {Permission.CLIENT_RESTRICT, Permission.CARD_KEEP, Permission.LEDGER_READ},
     ),
     Role(
         "data_lead",
@@ -84,6 +87,8 @@ _ALL = (
         frozenset(
             {
                 Permission.CLIENT_VIEW,
+                Permission.CARD_OPEN,
+                Permission.CARD_KEEP,
                 Permission.DATA_IMPORT,
                 Permission.REPORT_OWN,
                 Permission.REPORT_NETWORK,

@@ -1,5 +1,6 @@
 """The nouns of the casework, one file a family. Every table stands behind its agency's wall."""
 
+from referrals.models.cards import ContactCard
 from referrals.models.clients import Client, ClientOpenedTo, Restriction
 from referrals.models.contacts import Draft, FollowUp, Screening, Touchpoint
 from referrals.models.enrollments import Enrollment, Service
@@ -10,6 +11,7 @@ __all__ = [
     "Client",
     "ClientOpenedTo",
     "ColumnMapping",
+    "ContactCard",
     "Draft",
     "Enrollment",
     "FollowUp",

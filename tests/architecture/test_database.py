@@ -19,6 +19,7 @@ UNIQUE_ACROSS_AGENCIES = {
     "agencies_apitoken_digest_key": "a digest of 256 random bits",
     "agencies_invitation_token_digest_key": "a digest of 256 random bits",
     "a_role_is_held_once_at_an_agency": "the agency is in it",
+    "referrals_contactcard_client_id_key": "the client's key stands beside it: a foreign id fails on that",
 }
 
 

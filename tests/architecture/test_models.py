@@ -75,6 +75,10 @@ NOT_SCOPED = {
     "agencies.Award": "below scope",
     "agencies.AwardProject": "below scope",
     "agencies.SharingAgreement": "below scope",
+    "agencies.KeyWrap": "below scope",
+    "agencies.MemberKey": "below scope",
+    "agencies.Opener": "below scope",
+    "agencies.VaultKey": "below scope",
     "agencies.WorkstationKey": "below scope",
     "referrals.ClientOpenedTo": "guardian's own manager",
 }
