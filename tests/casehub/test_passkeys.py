@@ -225,16 +225,20 @@ def test_of_twenty_sends_at_once_of_one_answer_one_signs_in(lasting_world):
         browser.cookies = first.cookies.copy()
         browser.raise_request_exception = False
         start.wait()
-        answer = browser.post(CODE, {"credential": said})
-        won.append(answer.status_code == 302 and "_auth_user_id" in browser.session)
-        connections.close_all()
+        try:
+            answer = browser.post(CODE, {"credential": said})
+            won.append(answer.status_code == 302 and "_auth_user_id" in browser.session)
+        except Exception as error:  # whoever comes last may find the session gone
+            won.append(error)
+        finally:
+            connections.close_all()
 
     threads = [threading.Thread(target=send) for _number in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(won), sum(won)) == (20, 1)
+    assert (len(won), won.count(True)) == (20, 1), won
 
 
 def test_a_device_that_counts_must_count_on(world):
