@@ -275,6 +275,8 @@ def test_a_coordinator_brings_an_agency_in(world, live_server, browser):
         # The second form's name comes after the button of the first.
         keys.to("Make the invitation")
         keys.fill("Name", "Plover Health")
+        keys.choose("What it is", "Health")
+        keys.choose("Its part of the system", "Health")
         keys.follow("Add the agency")
         assert keys.says("Plover Health")
         keys.choose("Agency", "Plover")
@@ -342,6 +344,8 @@ def test_an_empty_hub_begins(lasting_world, live_server, browser):
             "Your work address": "sage@rivers.example",
             "Password": NEW_PASSWORD,
             "Name of the first agency": "Kingfisher House",
+            "What it is": "Shelter",
+            "Its part of the system": "Shelter",
             "Name of its data lead": "Linden Marsh",
             "Work address of its data lead": "linden@kingfisher.example",
         }.items():
@@ -366,7 +370,7 @@ def test_the_other_language_keeps_the_page(world, live_server, browser):
     with seat(browser, live_server) as keys:
         keys.sign_in(world.person("A"))
         keys.go(f"/clients/{client.pk}/")
-        for language, button in (("es", "español"), ("en", "English")):
+        for language, button in (("es", "Español"), ("en", "English")):
             keys.follow(button)
             assert keys.path == f"/clients/{client.pk}/"
             assert keys.page.get_attribute("html", "lang") == language
