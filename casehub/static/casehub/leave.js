@@ -13,6 +13,7 @@
 
   function goAway() {
     blank();
+    sessionStorage.clear(); // the box of an open vault
     document.title = "";
     location.replace(root.dataset.exit);
   }

@@ -50,6 +50,7 @@ if (idleMs > 0) {
 
   function shut(sayLock) {
     document.dispatchEvent(new Event("casehub:keep"));
+    sessionStorage.clear(); // the box of an open vault
     root.setAttribute("data-blank", "");
     if (sayLock && tabs) tabs.postMessage("locked");
     if (sayLock && lockForm) lockForm.submit();
