@@ -4,6 +4,7 @@ The names are the contract of docs/explanation/look.md. What costs a query is as
 that show it.
 """
 
+import secrets
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -19,6 +20,7 @@ from agencies.doors import actor_of
 from agencies.models import Agency
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor, NotAllowed
+from casehub import vault_files
 
 # A place and where it leads, by the permission that opens it; the first that is held and mounted counts.
 PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
@@ -37,6 +39,8 @@ PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
 )
 NEW_CONTACT = "referrals:contact_new"
 FIND = "referrals:find"
+# What a page with cards on it begins with; these import the rest of the vault's modules.
+VAULT_SCRIPTS = ("open.js", "cards.js", "reseal.js")
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -60,6 +64,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "agency_name": cache(lambda: _agency_name(actor())),
         "role_line": lambda: _role_line(actor()),
         "places": cache(lambda: places(actor(), request.path)),
+        "vault": cache(lambda: _vault(request, actor())),
         "can_contact": _held(actor, Permission.CONTACT_RECORD),
         "can_find": _held(actor, Permission.CLIENT_VIEW),
         "contact_url": lambda: where(NEW_CONTACT),
@@ -100,6 +105,24 @@ def _actor(request: HttpRequest) -> Actor | None:
         except NotAllowed:
             return None
     return actor
+
+
+def _vault(request: HttpRequest, actor: Actor | None) -> dict[str, Any] | None:
+    """What the vault's scripts need to know on a page, for who may open cards: docs/adr/0011-contact-card.md.
+
+    The half seals this tab's key; it is made anew at each unlock and dropped at each lock.
+    """
+    if actor is None or not actor.may(Permission.CARD_OPEN):
+        return None
+    if "vault_half" not in request.session:
+        request.session["vault_half"] = secrets.token_urlsafe(32)
+    return {
+        "half": request.session["vault_half"],
+        "agency": actor.agency_id,
+        "user": actor.user_id,
+        "scripts": [(name, vault_files.published()[f"vault/{name}"]) for name in VAULT_SCRIPTS],
+        "import_map": vault_files.import_map(settings.STATIC_URL),
+    }
 
 
 def _held(actor: Callable[[], Actor | None], permission: Permission) -> Callable[[], bool]:

@@ -53,6 +53,7 @@ def session_limits(get_response: Next) -> Next:
         elif request.session.get("locked") or now - seen > settings.IDLE_SECONDS:
             if not request.session.get("locked"):
                 request.session["locked"] = True
+                request.session.pop("vault_half", None)
             if request.path not in {reverse(name) for name in OPEN_WHEN_LOCKED}:
                 return _shut(request)
         elif now - seen > SEEN_EVERY and _is_a_persons(request):

@@ -21,7 +21,8 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from agencies import vault
+from agencies import actions, vault
+from agencies.models import Agency
 
 BIN = Path(sys.executable).parent
 QUIET = ["--loglevel", "WARNING"]
@@ -40,8 +41,15 @@ def prepare() -> None:
         executor = MigrationExecutor(connections["owner"])
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", database="owner", verbosity=0, interactive=False)
+            grant_what_roles_say()
         settings.INBOX.mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def grant_what_roles_say() -> None:
+    """After a migration: a role that a release changed holds at every agency from now on."""
+    for agency in Agency.objects.all():
+        actions.sync_grants(agency)
 
 
 def _leave(*_: object) -> None:

@@ -270,7 +270,7 @@ def begin_session(request: HttpRequest) -> None:
     """The clocks of a new session start now."""
     now = int(time.time())
     request.session.update({"started": now, "seen": now})
-    for name in ("locked", "wrong_unlocks", "agency_id", WORKSTATION):
+    for name in ("locked", "wrong_unlocks", "agency_id", "vault_half", WORKSTATION):
         request.session.pop(name, None)
 
 

@@ -85,6 +85,7 @@ class UnlockForm(forms.Form):
 def lock(request: HttpRequest) -> HttpResponse:
     """Lock this session now."""
     request.session["locked"] = True
+    request.session.pop("vault_half", None)
     return redirect(f"{reverse('unlock')}?{urlencode({'next': safe_next(request)})}")
 
 

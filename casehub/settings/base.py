@@ -10,6 +10,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from casehub import vault_files
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
 
@@ -216,7 +218,7 @@ CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
-        "script-src": [SELF],
+        "script-src": [SELF, vault_files.allowed("static/")],
         "style-src": [SELF],
         "img-src": [SELF],
         "font-src": [SELF],
@@ -267,7 +269,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("CASEHUB_STATIC", default=str(ROOT / "staticfiles")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "casehub.vault_files.Storage"},
 }
 
 REST_FRAMEWORK = {

@@ -16,3 +16,4 @@ class Command(BaseCommand):
         vault.ensure_kek()
         with running.one_at_a_time():
             call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
+            running.grant_what_roles_say()

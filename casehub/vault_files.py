@@ -1,0 +1,63 @@
+"""The vault's scripts as pages load them: at fixed addresses, each held to its published digest.
+
+Digests stand in `static/vault/DIGESTS.json` (written by `./dev manage digests`, held by a test). Why they are
+not hashed into names like the rest: docs/adr/0011-contact-card.md.
+"""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+STATIC = Path(__file__).parent / "static"
+PUBLISHED = STATIC / "vault" / "DIGESTS.json"
+FIXED = ("vault/", "vendor/vault/")
+FORMAT = "casehub-scripts/1"
+
+
+class Storage(CompressedManifestStaticFilesStorage):
+    """Names hold their content's digest, but for the vault's scripts, which import each other by name."""
+
+    def hashed_name(self, name: str, content: object = None, filename: str | None = None) -> str:
+        if name.startswith(FIXED):
+            return name
+        return super().hashed_name(name, content, filename)
+
+
+def measured() -> dict[str, str]:
+    """The digest (sub-resource integrity, sha384) of every script of the vault as it lies here, by path."""
+    paths = sorted(path for folder in FIXED for path in (STATIC / folder).glob("*.js"))
+    return {str(path.relative_to(STATIC)): integrity(path.read_bytes()) for path in paths}
+
+
+def publish() -> None:
+    """Write the list of digests anew."""
+    listed = json.dumps({"format": FORMAT, "files": measured()}, indent=2)
+    PUBLISHED.write_text(listed + "\n")
+
+
+@cache
+def published() -> dict[str, str]:
+    """The published digests by path."""
+    files: dict[str, str] = json.loads(PUBLISHED.read_text())["files"]
+    return files
+
+
+@cache
+def import_map(static_url: str) -> str:
+    """The import map that holds every module to its digest; it maps no name."""
+    held = {f"/{static_url.strip('/')}/{path}": digest for path, digest in published().items()}
+    return json.dumps({"integrity": held}, separators=(",", ":"))
+
+
+def allowed(static_url: str) -> str:
+    """The CSP source that lets exactly this import map stand in a page."""
+    digest = hashlib.sha256(import_map(static_url).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def integrity(content: bytes) -> str:
+    return "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()

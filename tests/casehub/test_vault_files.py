@@ -1,0 +1,43 @@
+"""The vault's scripts: what is published is what lies here, and what a page may load."""
+
+import json
+import re
+
+from casehub import vault_files
+
+
+def test_the_published_digests_are_those_of_the_scripts():
+    """Behind: `./dev manage digests`."""
+    listed = json.loads(vault_files.PUBLISHED.read_text())
+    assert listed == {"format": "casehub-scripts/1", "files": vault_files.measured()}
+
+
+def test_a_changed_script_is_noticed(tmp_path, monkeypatch):
+    for folder in vault_files.FIXED:
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "vault" / "box.js").write_text("export const shut = false;\n")
+    before = vault_files.measured()["vault/box.js"]
+    monkeypatch.setattr(vault_files, "STATIC", tmp_path)
+    assert vault_files.measured()["vault/box.js"] != before
+
+
+def test_the_vaults_scripts_import_each_other_only():
+    for path in vault_files.measured():
+        text = (vault_files.STATIC / path).read_text()
+        for module in re.findall(r'\bfrom "([^"]+)"', text):
+            if not path.startswith("vendor/"):
+                assert module.startswith("./") or module == "../vendor/vault/crypto.js", (path, module)
+
+
+def test_the_import_map_is_the_only_inline_script_that_may_stand(settings):
+    sources = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["script-src"]
+    assert vault_files.allowed("static/") in sources
+    assert vault_files.allowed("elsewhere/") not in sources
+    assert json.loads(vault_files.import_map("static/"))["integrity"].keys() == {
+        f"/static/{path}" for path in vault_files.measured()
+    }
+
+
+def test_the_vaults_scripts_keep_their_names():
+    storage = vault_files.Storage()
+    assert storage.hashed_name("vault/box.js") == "vault/box.js"
