@@ -10,7 +10,8 @@ import json
 import re
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,12 +24,13 @@ from django.utils.translation import gettext as _
 from guardian.shortcuts import assign_perm
 
 from agencies import ledger, vault
-from agencies.models import Agency, Project, User
+from agencies.models import Agency, Project, User, VaultKey
 from agencies.roles import Permission
 from agencies.scope import current_actor
 from referrals.models import (
     Client,
     ClientOpenedTo,
+    ContactCard,
     Draft,
     Enrollment,
     FollowUp,
@@ -75,10 +77,29 @@ def refuse_identity(text: str, *, field: str = "") -> str:
     return text
 
 
-def open_client(*, id: UUID | None = None, code: str = "", facts: Mapping[str, Any] | None = None) -> Client:
+@dataclass(frozen=True, slots=True)
+class SealedCard:
+    """A contact card as a browser sealed it: `saved_at` in seconds since 1970, `revision` the one it began
+    from, 0 for a first card. The bytes name the key version themselves; `key_version` says it again."""
+
+    sealed: bytes
+    saved_at: int
+    key_version: int
+    revision: int = 0
+
+
+def open_client(
+    *,
+    id: UUID | None = None,
+    code: str = "",
+    facts: Mapping[str, Any] | None = None,
+    card: SealedCard | None = None,
+) -> Client:
     """Make a client record. Nothing is required; the code is the agency's own, never a name.
 
-    Raises ValidationError for a code already used in the agency or that looks like an identity.
+    A card comes together with its client or not at all; it was sealed for the client's `id`.
+    Raises ValidationError for a code already used in the agency or that looks like an identity, and
+    for a card as `save_card` does.
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
@@ -86,7 +107,10 @@ def open_client(*, id: UUID | None = None, code: str = "", facts: Mapping[str, A
         id=id or uuid.uuid4(), agency_id=actor.agency_id, worker_id=actor.user_id, **(facts or {})
     )
     _set_code(client, code)
-    _save_with_code(client, force_insert=True)
+    with transaction.atomic():
+        _save_with_code(client, force_insert=True)
+        if card is not None:
+            save_card(client=client, card=card)
     return client
 
 
@@ -128,6 +152,99 @@ def _set_code(client: Client, code: str) -> None:
         raise _code_is_taken()
     client.code_sealed = vault.seal(code, agency=client.agency_id, place="client.code", row=client.pk)
     client.code_token = token
+
+
+# An envelope around padded content (docs/reference/card-formats.md): header, nonce and tag.
+_ENVELOPE = 5 + 12 + 16
+_PADDED = {2**power for power in range(9, 17)}
+_SAVED_WITHIN = timedelta(days=1)
+
+
+class CardMoved(Exception):
+    """Somebody saved or re-sealed the card meanwhile; `revision` is where it stands now."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(revision)
+        self.revision = revision
+
+
+def _newest_key() -> int:
+    """The version that seals, held still until this transaction ends; 0 where no vault has begun."""
+    newest = VaultKey.objects.filter(agency_id=current_actor().agency_id).order_by("-version")
+    return next((key.version for key in newest.select_for_update()[:1]), 0)
+
+
+def _check_envelope(sealed: bytes, key_version: int, newest: int) -> None:
+    """Raises ValidationError for bytes that no browser of this agency can have sealed just now."""
+    if len(sealed) - _ENVELOPE not in _PADDED:
+        raise ValidationError(_("This is no sealed card: its length is not one that cards have."))
+    if sealed[0] != 1:
+        raise ValidationError(_("This is no sealed card: its format is not known here."))
+    if not newest or key_version != newest:
+        raise ValidationError(_("The agency's key has changed. Open the vault again, then save once more."))
+    if int.from_bytes(sealed[1:5]) != key_version:
+        raise ValidationError(_("This card says that it is sealed with another version of the key."))
+
+
+def save_card(*, client: Client, card: SealedCard) -> int:
+    """Keep the card's bytes under the next revision, which is returned. They are never opened here.
+
+    Raises CardMoved if it no longer stands at `card.revision`, ValidationError for bytes that are no card
+    under the newest key or for a time that is not about now.
+    """
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    actor.require(Permission.CLIENT_EDIT)
+    _check_envelope(card.sealed, card.key_version, _newest_key())
+    if abs(card.saved_at - timezone.now().timestamp()) > _SAVED_WITHIN.total_seconds():
+        raise ValidationError(_("This computer's clock is wrong by more than a day. Set it, then save."))
+    facts = {
+        "sealed_e2e": card.sealed,
+        "key_version": card.key_version,
+        "revision": card.revision + 1,
+        "saved_at": card.saved_at,
+        "saved_by_id": actor.user_id,
+    }
+    if card.revision == 0:
+        try:
+            with transaction.atomic():
+                ContactCard.objects.create(agency_id=actor.agency_id, client=client, **facts)
+        except IntegrityError as error:
+            raise _moved(client) from error
+    else:
+        stands = ContactCard.objects.filter(client=client, revision=card.revision)
+        if not stands.update(changed_at=timezone.now(), **facts):
+            raise _moved(client)
+    return card.revision + 1
+
+
+def _moved(client: Client) -> CardMoved:
+    stands = ContactCard.objects.filter(client=client).values_list("revision", flat=True).first()
+    return CardMoved(stands or 0)
+
+
+def reseal_cards(cards: Iterable[tuple[UUID, SealedCard]]) -> tuple[int, int]:
+    """Keep cards sealed anew under the newest key, by client: how many, and how many had moved meanwhile.
+
+    Nothing of them is changed but the key, so `saved_at` must be what it was. Raises ValidationError.
+    """
+    current_actor().require(Permission.CARD_OPEN)
+    newest, done, moved = _newest_key(), 0, 0
+    for client_id, card in cards:
+        _check_envelope(card.sealed, card.key_version, newest)
+        older = ContactCard.objects.filter(
+            client_id=client_id, revision=card.revision, saved_at=card.saved_at, key_version__lt=newest
+        )
+        if older.update(
+            sealed_e2e=card.sealed,
+            key_version=newest,
+            revision=card.revision + 1,
+            changed_at=timezone.now(),
+        ):
+            done += 1
+        else:
+            moved += 1
+    return done, moved
 
 
 def restrict_client(*, client: Client, openers: list[User]) -> None:

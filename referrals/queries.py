@@ -11,12 +11,13 @@ from django.db.models.functions import Coalesce, Greatest, NullIf, TruncDate
 from django.utils import timezone
 
 from agencies import vault
-from agencies.models import Agency, AgencyType, LedgerEntry, Membership, Project, User
+from agencies.models import Agency, AgencyType, LedgerEntry, Membership, Project, User, VaultKey
 from agencies.roles import ROLES, Permission
 from agencies.scope import NotAllowed, Scoped, current_actor
 from referrals.models import (
     Client,
     ClientOpenedTo,
+    ContactCard,
     Draft,
     Enrollment,
     FollowUp,
@@ -64,6 +65,27 @@ def clients() -> QuerySet[Any]:
         )
         .order_by("-changed_at", "pk")
     )
+
+
+def vault_version() -> int:
+    """The newest version of the acting agency's vault key; 0 where no vault has begun."""
+    newest = VaultKey.objects.filter(agency_id=current_actor().agency_id).aggregate(Max("version"))
+    return newest["version__max"] or 0
+
+
+def cards() -> QuerySet[ContactCard]:
+    """The agency's sealed cards that this worker may open, in the order of their clients' ids."""
+    return ContactCard.objects.filter(agency_id=current_actor().agency_id).order_by("client_id")
+
+
+def older_cards(after: UUID | None = None) -> QuerySet[ContactCard]:
+    """Cards still under an older version of the key, from behind that client on."""
+    older = cards().filter(key_version__lt=vault_version())
+    return older.filter(client_id__gt=after) if after else older
+
+
+def card_of(client: Client) -> ContactCard | None:
+    return cards().filter(client=client).first()
 
 
 def caseload() -> QuerySet[Any]:

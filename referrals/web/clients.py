@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -17,14 +18,16 @@ from django.utils.translation import gettext_lazy
 from agencies.models import Agency
 from agencies.roles import Permission
 from referrals import actions, queries
+from referrals.actions import SealedCard
 from referrals.forms.clients import ChangeClientForm, ClientForm, RestrictForm
 from referrals.forms.questions import label_of
 from referrals.models import Client
 from referrals.picklists import ContactGiven, ScreeningTool
 from referrals.queries import Moment, Record
 from referrals.web import lanes
+from referrals.web.cards import sealed_card
 from referrals.web.deeds import deed
-from referrals.web.entry import ClientPage, Entry
+from referrals.web.entry import ClientPage, Entry, id_of_form
 from referrals.web.words import amount_words, day_words, moment_words
 
 FEW = 10
@@ -104,6 +107,9 @@ class ClientView(ClientPage):
             "open": [one for one in record.enrollments if one.exit_on is None],
             "past": [one for one in record.enrollments if one.exit_on is not None],
             "screened": record.screenings[0] if record.screenings else None,
+            "card": queries.card_of(found) if self.actor.may(Permission.CARD_OPEN) else None,
+            "may_open_cards": self.actor.may(Permission.CARD_OPEN),
+            "has_vault": queries.vault_version() > 0,
             "may_edit": self.actor.may(Permission.CLIENT_EDIT),
             "may_refer": self.actor.may(Permission.REFERRAL_SEND),
             "may_restrict": self.actor.may(Permission.CLIENT_RESTRICT),
@@ -131,7 +137,18 @@ class ClientNew(Entry):
 
     def save(self, form: forms.Form, id: UUID) -> Client:
         assert isinstance(form, ClientForm)
-        return actions.open_client(id=id, code=form.cleaned_data["code"], facts=form.facts())
+        card = self._card()
+        return actions.open_client(id=id, code=form.cleaned_data["code"], facts=form.facts(), card=card)
+
+    def _card(self) -> SealedCard | None:
+        """The card that the page's script sealed for this client's id, if there is one."""
+        if not (sealed := self.request.POST.get("card_sealed")):
+            return None
+        if id_of_form(self.request) is None:
+            raise ValidationError(_("This form is too old for a contact card. Open it anew."))
+        said = {name: self.request.POST.get(f"card_{name}", "") for name in ("saved_at", "version")}
+        numbers = [int(one) if one.isascii() and one.isdigit() else -1 for one in said.values()]
+        return sealed_card({"sealed": sealed, "saved_at": numbers[0], "key_version": numbers[1]})
 
     def after(self) -> str:
         if self.saved is None:  # the same form came twice
@@ -139,7 +156,13 @@ class ClientNew(Entry):
         return reverse("referrals:client", args=[self.saved.pk])
 
     def context(self, form: forms.Form) -> dict[str, Any]:
-        return {"same_code": _same_code(form, None)}
+        posted = self.request.POST
+        return {
+            "same_code": _same_code(form, None),
+            "may_open_cards": self.actor.may(Permission.CARD_OPEN),
+            # What was sealed for a form that came back with errors is opened again by its script.
+            "card": {name: posted.get(f"card_{name}", "") for name in ("sealed", "saved_at", "version")},
+        }
 
 
 class ClientEdit(Entry):

@@ -41,10 +41,15 @@ def once_of(request: HttpRequest) -> UUID:
 
     It is signed: an id of the sender's own choosing could tell whether that row exists elsewhere.
     """
+    return id_of_form(request) or uuid.uuid4()
+
+
+def id_of_form(request: HttpRequest) -> UUID | None:
+    """The id that the form said its row will have; None if the form does not say so any more."""
     try:
         return UUID(_ONCE.unsign(request.POST.get("once", "")))
     except (BadSignature, ValueError):
-        return uuid.uuid4()
+        return None
 
 
 def entry_url(form: str, client: Client | None) -> str:
@@ -163,6 +168,7 @@ class Entry(ClientPage):
 
     def page(self, form: forms.Form, *, draft: Draft | None = None) -> HttpResponse:
         client = self.client
+        once = self.request.POST.get("once") or _ONCE.sign(str(uuid.uuid4()))
         context = {
             "form": form,
             "client": client,
@@ -170,7 +176,8 @@ class Entry(ClientPage):
             "title": self.title,
             "draft": draft,
             "draft_url": draft_url(self.name, client.pk if client else None) if self.keeps_draft else "",
-            "once": self.request.POST.get("once") or _ONCE.sign(str(uuid.uuid4())),
+            "once": once,
+            "new_id": once.partition(":")[0],
             **self.context(form),
         }
         return TemplateResponse(self.request, self.template_name, context)

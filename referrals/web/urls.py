@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from referrals.web import clients, contacts, day, entry, handover, imports, services
+from referrals.web import cards, clients, contacts, day, entry, handover, imports, services
 
 app_name = "referrals"
 
@@ -13,7 +13,13 @@ urlpatterns = [
     path("clients/new/", clients.ClientNew.as_view(), name="client_new"),
     path("clients/<uuid:client>/", clients.ClientView.as_view(), name="client"),
     path("clients/<uuid:client>/edit/", clients.ClientEdit.as_view(), name="client_edit"),
+    path("clients/<uuid:client>/card/", cards.CardPage.as_view(), name="card"),
     path("clients/<uuid:client>/restrict/", clients.ClientRestrict.as_view(), name="client_restrict"),
+    path("cards/open/", cards.CardsOpen.as_view(), name="cards_open"),
+    path("cards/all/", cards.CardsAll.as_view(), name="cards_all"),
+    path("cards/save/", cards.CardSave.as_view(), name="card_save"),
+    path("cards/older/", cards.CardsOlder.as_view(), name="cards_older"),
+    path("cards/reseal/", cards.CardsReseal.as_view(), name="cards_reseal"),
     path("contacts/new/", contacts.ContactNew.as_view(), name="contact_new"),
     path("clients/<uuid:client>/contacts/new/", contacts.ClientContactNew.as_view(), name="contact_new"),
     path("clients/<uuid:client>/screenings/new/", contacts.ScreeningNew.as_view(), name="screening_new"),
