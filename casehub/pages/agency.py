@@ -45,7 +45,10 @@ TABS = (
 # What an agency signs. A change of these words is a new text, whose digest no earlier signature has.
 AGREEMENT = (
     _("Our records stay ours: no other agency and nobody at the hub's office sees a client of ours."),
-    _("No name, date of birth, address or number that belongs to a person is kept on the hub."),
+    _(
+        "No name, date of birth, address or number that belongs to a person is kept on the hub where anyone "
+        "but our own key holders could read it."
+    ),
     _(
         "Where we share totals, figures across agencies may count our clients. No figure about fewer than 11 "
         "people leaves the hub, and none from which one could be worked out."
