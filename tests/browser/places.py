@@ -263,7 +263,8 @@ def _agency(world: World) -> list[Place]:
         Place(NOBODY, "a new password", _reset_link(world), {}),
         # The first half of signing in stays with the browser, so these come last.
         Place(NOBODY, "second step", login, {"login": world.person("A").email, "password": PASSWORD}, SEND),
-        Place(NOBODY, "wrong: a code that is not theirs", reverse("mfa_authenticate"), {"code": "000000"}, SEND),
+        Place(NOBODY, "wrong: a code that is not theirs", reverse("mfa_authenticate"), {"code": "000000"},
+              "main form:has([name=code]) button"),
         Place("caseworker", "a passkey's name", rename),
         Place("caseworker", "wrong: a passkey without a name", rename, {"name": ""}, SEND),
         Place("caseworker", "a passkey to remove", remove),
