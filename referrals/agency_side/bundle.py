@@ -411,7 +411,7 @@ def make_bundle(
                 spool.close()
         else:
             files = _write_bundle(run, target)
-        _replace(problems_path, lambda file: file.writelines(_problem_lines(run.log, None)))
+        write_whole(problems_path, lambda file: file.writelines(_problem_lines(run.log, None)))
     return Result(
         organization=facts.organization.name,
         path=target,
@@ -458,7 +458,7 @@ def _write_bundle(run: _Run, target: Path) -> dict[str, Counts]:
             manifest = json.dumps(run.manifest(files), indent=1, sort_keys=True, ensure_ascii=False)
             bundle.writestr(_member("manifest.json"), manifest + "\n")
 
-    _replace(target, write)
+    write_whole(target, write)
     return files
 
 
@@ -488,7 +488,7 @@ def _problem_lines(log: ProblemLog, output_rows: dict[str, dict[int, int]] | Non
             yield line.text.encode()
 
 
-def _replace(target: Path, write: Callable[[io.BufferedWriter], object]) -> None:
+def write_whole(target: Path, write: Callable[[io.BufferedWriter], object]) -> None:
     """Write a file as a whole or not at all, readable by its owner only."""
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".agency-tool-")

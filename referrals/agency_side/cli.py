@@ -1,12 +1,15 @@
-"""The command line: options in, plain sentences out. Everything else is in `bundle.py`."""
+"""The command line: options in, plain sentences out. What is done stands in the other files; those that need
+more than the standard library are imported only by the command that asks for them."""
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import Refused, __version__
 from .archive import Archive
@@ -14,13 +17,17 @@ from .bundle import Result, make_bundle
 from .facts import organizations, read_export
 from .keys import default_key_path, load_or_make_key
 from .problems import SENTENCES
+from .verify import read_digests, verify_hub
+
+if TYPE_CHECKING:
+    from .vaultbox import Vault
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool. 0: done; 1: refused, with a sentence on standard error; 2: wrong options."""
     options = _parser().parse_args(arguments)
     try:
-        return _list(options) if getattr(options, "list", False) else _run(options)
+        return _list(options) if getattr(options, "list", False) else _COMMANDS[options.command](options)
     except Refused as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
@@ -33,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="agency-tool",
         description="Makes a bundle for the casehub from your HMIS CSV export, on this machine. Names, birth "
-        "dates and all other identifiers stay here. Nothing is sent anywhere.",
+        "dates and all other identifiers stay here, or leave only as sealed cards. Nothing is sent anywhere.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -50,6 +57,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     hmis.add_argument("--list", action="store_true", help="only list the organizations of the export")
     check.add_argument("out", type=Path, metavar="OUT.csv", help="where the list of defects goes")
+    cards = commands.add_parser("cards", help="seal names and birth dates for your own staff only")
+    cards.add_argument("source", type=Path, metavar="IN", help="the HMIS export, or a CSV file with --code")
+    cards.add_argument("out", type=Path, metavar="OUT", help="the sealed file, to be given to the hub")
+    cards.add_argument("--org", metavar="ID", help="OrganizationID; not needed if there is only one")
+    cards.add_argument("--key", type=Path, metavar="FILE", help="the organization's key of your bundles")
+    cards.add_argument("--code", metavar="COLUMN", help="the column of your own codes, for a CSV file")
+    join = commands.add_parser("join", help="fill names and birth dates into a file of the hub")
+    join.add_argument("source", type=Path, metavar="IN", help="a CSV file, or a zip with Client.csv")
+    join.add_argument("out", type=Path, metavar="OUT", help="the joined file: it stays with you")
+    join.add_argument("--cards", type=Path, metavar="FILE", required=True, help="the cards, from the hub")
+    join.add_argument("--by", metavar="COLUMN", required=True, help="the column of the clients' ids")
+    for command in (cards, join):
+        command.add_argument("--vault", type=Path, metavar="vault.json", required=True,
+                             help="the file from the hub's page of keys")  # fmt: skip
+        command.add_argument("--kit", action="store_true", help="open with the kit's 24 words")
+        command.add_argument("--sender", metavar="CODE", default="",
+                             help="the code a colleague read to you, if the tool asks for it")  # fmt: skip
+    verify = commands.add_parser("verify-hub", help="compare a hub's scripts with the published digests")
+    verify.add_argument("url", metavar="URL", help="the hub's address")
+    verify.add_argument("--digests", type=Path, metavar="DIGESTS.json", required=True,
+                        help="the published list")  # fmt: skip
     return parser
 
 
@@ -69,17 +97,19 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
-    if options.command == "check":
-        result = make_bundle(
-            options.source,
-            None,
-            organization_id=options.org,
-            key=lambda organization: b"",  # hashed ids are made, but never written
-            problems_out=options.out,
-        )
-        _summarize(result)
-        return 0
+def _check(options: argparse.Namespace) -> int:
+    result = make_bundle(
+        options.source,
+        None,
+        organization_id=options.org,
+        key=lambda organization: b"",  # hashed ids are made, but never written
+        problems_out=options.out,
+    )
+    _summarize(result)
+    return 0
+
+
+def _hmis(options: argparse.Namespace) -> int:
     if options.out is None:
         raise Refused("Say where the bundle goes: a folder, or a file ending in .zip.")
     new_key: list[Path] = []
@@ -105,6 +135,62 @@ def _run(options: argparse.Namespace) -> int:
             "If you have sent a bundle before, use the key of then (--key), or every client will look new."
         )
     return 0
+
+
+def _vault(options: argparse.Namespace) -> Vault:
+    from .vaultfile import VaultFile
+
+    file = VaultFile(options.vault)
+    if options.kit:
+        return file.open_with_kit(getpass.getpass("The kit's 24 words: "), sender_code=options.sender)
+    return file.open_with_passphrase(getpass.getpass("Your passphrase: "), sender_code=options.sender)
+
+
+def _cards(options: argparse.Namespace) -> int:
+    from .cards import seal_export, seal_sheet
+
+    def key(organization: str) -> bytes:
+        path = options.key or default_key_path(organization)
+        if not path.exists():
+            raise Refused(
+                f"There is no key at {path}. Make your bundle first, or name its key with --key: "
+                "with another key no card would find its client."
+            )
+        return load_or_make_key(path)[0]
+
+    vault = _vault(options)
+    if options.code:
+        sealed = seal_sheet(options.source, options.out, vault, code_column=options.code)
+    else:
+        sealed = seal_export(options.source, options.out, vault, organization_id=options.org, key=key)
+    _say(f"{sealed.cards} cards sealed into {options.out}. Only your agency's key holders can open them.")
+    for reason, count in sorted(sealed.left_out.items()):
+        _say(f"  left out: {count} {reason}")
+    return 0
+
+
+def _join(options: argparse.Namespace) -> int:
+    from .join import join, open_cards
+
+    joined = join(options.source, options.out, open_cards(options.cards, _vault(options)), by=options.by)
+    _say(f"{joined.with_card} of {joined.rows} rows have a card. {options.out} now names people: keep it as you "
+         "keep their records, and delete it when the form is sent.")  # fmt: skip
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    digests = read_digests(options.digests)
+    differing = verify_hub(options.url, digests)
+    for sentence in differing:
+        _say(sentence)
+    if differing:
+        _say("Don't unlock cards on this hub until its operator has explained every line above.")
+        return 1
+    _say(f"All {len(digests)} scripts are the published ones.")
+    return 0
+
+
+_COMMANDS = {"hmis": _hmis, "check": _check, "cards": _cards, "join": _join, "verify-hub": _verify}
 
 
 def _summarize(result: Result) -> None:

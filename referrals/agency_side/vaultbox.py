@@ -1,7 +1,7 @@
-"""The contact card's formats in Python, as docs/reference/card-formats.md has them: boxes, openers, wraps, kits,
-codes, hand-overs, streams. What stands in which file is said elsewhere.
+"""The contact card's formats in Python, as docs/reference/card-formats.md has them: boxes, openers, wraps,
+kits, codes, hand-overs, streams. What stands in which file is said elsewhere.
 
-The one module that needs `cryptography`; importing it without raises Refused, so whoever needs it imports it late.
+The one module that needs `cryptography`. Importing it without raises Refused; so it is imported late.
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ def _cipher(kind: _Kind, key: bytes) -> AESGCM:
 
 
 def seal_box(what: str, key: bytes, where: Mapping[str, Part], content: bytes) -> bytes:
-    """Seal bytes for one place. `what` is card, book, handover_key, bulk_card, opener, trust or tab; `where` has
-    the parts of the format's table and, for the first four, the vault key's `version`."""
+    """Seal bytes for one place. `what` is card, book, handover_key, bulk_card, opener, trust or tab; `where`
+    has the parts of the format's table and, for the first four, the vault key's `version`."""
     kind = _KINDS[what]
     header = _HEADER.pack(_FORMAT, _version(kind, where))
     nonce = secrets.token_bytes(_NONCE)
@@ -283,8 +283,8 @@ def _wrap_tag(private: bytes, other: bytes, said: bytes) -> bytes:
 def wrap(
     where: Mapping[str, Part], *, vault_key: bytes, sender: bytes, receiver: bytes
 ) -> tuple[bytes, bytes]:
-    """The vault key wrapped to the public key `receiver` by the private key `sender`: (sealed, tag). `where` is
-    agency, version and `to`: the receiver's member key id or "kit <number>"."""
+    """The vault key wrapped to the public key `receiver` by the private key `sender`: (sealed, tag). `where`
+    is agency, version and `to`: the receiver's member key id or "kit <number>"."""
     parts = _wrap_parts(where, receiver)
     sealed = _seal_to(receiver, joined(*parts), vault_key)
     return sealed, _wrap_tag(sender, receiver, joined(*parts, sealed))
@@ -401,7 +401,8 @@ def read_stream(stream: bytes) -> Iterator[StreamedCard]:
 
 
 class Vault:
-    """An agency's vault, open: its newest key seals, every key it was given opens. `keys`: version -> 32 bytes."""
+    """An agency's vault, open: its newest key seals, every key it was given opens. `keys` are 32 bytes by
+    version."""
 
     def __init__(self, agency: str, keys: Mapping[int, bytes]) -> None:
         self.agency = agency
@@ -417,7 +418,5 @@ class Vault:
         """The card, bulk card or book. Raises Shut."""
         version = version_of(box)
         if version not in self._keys:
-            raise Shut(
-                f"Something is sealed under version {version} of the key, which this file does not hold."
-            )
+            raise Shut(f"A box is sealed under version {version} of the key, which was not handed to you.")
         return open_json(what, self._keys[version], {**where, "agency": self.agency, "version": version}, box)
