@@ -120,7 +120,9 @@ def _vault(request: HttpRequest, actor: Actor | None) -> dict[str, Any] | None:
         "half": request.session["vault_half"],
         "agency": actor.agency_id,
         "user": actor.user_id,
-        "scripts": [(name, vault_files.published()[f"vault/{name}"]) for name in VAULT_SCRIPTS],
+        "scripts": [
+            (name, digest) for name in VAULT_SCRIPTS if (digest := vault_files.digests().get(f"vault/{name}"))
+        ],
         "import_map": vault_files.import_map(settings.STATIC_URL),
     }
 

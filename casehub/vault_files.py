@@ -27,6 +27,12 @@ class Storage(CompressedManifestStaticFilesStorage):
         return super().hashed_name(name, content, filename)
 
 
+@cache
+def digests() -> dict[str, str]:
+    """`measured`, once a process."""
+    return measured()
+
+
 def measured() -> dict[str, str]:
     """The digest (sub-resource integrity, sha384) of every script of the vault as it lies here, by path."""
     paths = sorted(path for folder in FIXED for path in (STATIC / folder).glob("*.js"))
@@ -40,16 +46,9 @@ def publish() -> None:
 
 
 @cache
-def published() -> dict[str, str]:
-    """The published digests by path."""
-    files: dict[str, str] = json.loads(PUBLISHED.read_text())["files"]
-    return files
-
-
-@cache
 def import_map(static_url: str) -> str:
     """The import map that holds every module to its digest; it maps no name."""
-    held = {f"/{static_url.strip('/')}/{path}": digest for path, digest in published().items()}
+    held = {f"/{static_url.strip('/')}/{path}": digest for path, digest in digests().items()}
     return json.dumps({"integrity": held}, separators=(",", ":"))
 
 
