@@ -205,6 +205,11 @@ def _opened_to(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]
     return {"content_object": facts.get("content_object") or rows.fresh(Client, letter)}
 
 
+def _member_key(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """A kit's: a person has one key at an agency."""
+    return {"user": None, "kit_number": next(_numbers)}
+
+
 KNOWS = {
     "ClientOpenedTo": _opened_to,
     "Offer": _offer,
@@ -212,4 +217,5 @@ KNOWS = {
     "Job": _job,
     "Client": _client,
     "GrantReport": _grant_report,
+    "MemberKey": _member_key,
 }
