@@ -82,7 +82,7 @@ def is_missing(text: str, *, name: bool = False) -> bool:
     word = folded(text)
     if not word or (name and not any(c.isalpha() for c in text)) or re.fullmatch(r"[xX]+", text):
         return True
-    return word in MISSING and not (name and word in _ALSO_NAMES and text.istitle())
+    return word in MISSING and not (name and word in _ALSO_NAMES and text.isalpha() and text.istitle())
 
 
 def _name(text: str) -> str:
@@ -179,7 +179,7 @@ def seal_export(
 
 
 def seal_sheet(source: Path, out: Path, vault: Vault, *, code_column: str) -> Sealed:
-    """Seal the cards of a CSV file with a column of the agency's own codes; the other columns are known by the
+    """Seal the cards of a CSV file with a column of the agency's own codes; the others are known by the
     usual headers, in English or Spanish. Raises Refused."""
     left_out: Counter[str] = Counter()
     cards: dict[str, Card] = {}

@@ -173,8 +173,8 @@ def _join(options: argparse.Namespace) -> int:
     from .join import join, open_cards
 
     joined = join(options.source, options.out, open_cards(options.cards, _vault(options)), by=options.by)
-    _say(f"{joined.with_card} of {joined.rows} rows have a card. {options.out} now names people: keep it as you "
-         "keep their records, and delete it when the form is sent.")  # fmt: skip
+    _say(f"{joined.with_card} of {joined.rows} rows have a card. {options.out} now names people: keep it "
+         "as you keep their records, and delete it when the form is sent.")  # fmt: skip
     return 0
 
 

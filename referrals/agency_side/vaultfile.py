@@ -143,8 +143,8 @@ class VaultFile:
         if not heard:
             raise Refused(
                 f"The agency's key comes from a member whose code is {code}, and nothing of yours vouches "
-                "for them. Have that colleague read their code from their own page of keys. If it is the same, "
-                f'run this again with --sender "{code}". If it is not, stop and tell a supervisor.'
+                "for them. Have that colleague read their code from their own page of keys. If it is the "
+                f'same, run this again with --sender "{code}". If it is not, stop and tell a supervisor.'
             )
         if re.sub(r"\D", "", heard) != re.sub(r"\D", "", code):
             raise Refused(

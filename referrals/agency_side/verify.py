@@ -56,9 +56,9 @@ def verify_hub(url: str, digests: dict[str, str]) -> list[str]:
 
 def _page(origin: str, digests: dict[str, str]) -> list[str]:
     try:
-        page = _fetch(f"{origin}/accounts/login/", origin)
+        page = _fetch(f"{origin}/account/login/", origin)
     except FileNotFoundError:
-        return ["The sign-in page is not served at /accounts/login/."]
+        return ["The sign-in page is not served at /account/login/."]
     tags = _Scripts()
     tags.feed(page.decode("utf-8", "replace"))
     tags.close()
