@@ -39,6 +39,7 @@ TABS = (
     (_("Sharing"), "sharing", Permission.AGENCY_MANAGE),
     (_("People"), "people", Permission.MEMBER_INVITE),
     (_("Shared computers"), "computers", Permission.AGENCY_MANAGE),
+    (_("Contact cards"), "card_keys", Permission.CARD_OPEN),
     (_("Who looked"), "ledger", Permission.LEDGER_READ),
     (_("API tokens"), "tokens", Permission.REPORT_NETWORK),
 )

@@ -13,7 +13,7 @@
 
   function goAway() {
     blank();
-    sessionStorage.clear(); // the box of an open vault
+    try { sessionStorage.clear(); } catch { /* none here: no open vault either */ }
     document.title = "";
     location.replace(root.dataset.exit);
   }

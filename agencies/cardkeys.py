@@ -1,0 +1,640 @@
+"""Who holds the key of an agency's contact cards, as the hub keeps it: public keys, sealed boxes, wraps.
+
+Called inside a door. Each act asks for its permission, checks sizes and shapes, holds the agency's keys still
+while it looks, changes all or nothing, and says so in the ledger. What the bytes mean only the agency's
+browsers know: docs/reference/card-formats.md. Cards themselves stand in referrals.
+"""
+
+import base64
+import binascii
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from agencies import ledger
+from agencies.models import Agency, KeyWrap, LedgerEntry, MemberKey, Membership, Opener, User, VaultKey
+from agencies.roles import ROLES, Permission
+from agencies.scope import Actor, NotAllowed, current_actor
+
+KEY = 32
+BOX = 33  # header, nonce and tag around what is sealed
+WRAP = 80
+# Padding makes powers of two from 512 bytes on. The last is a book of some 2,000 members.
+PADDED = frozenset(BOX + 2**power for power in range(9, 19))
+KIT_USE_SHOWN = timedelta(days=30)
+MOST_OPENERS = 10
+HISTORY = ("vault.", "kit.")
+OPENING = [role.name for role in ROLES.values() if Permission.CARD_OPEN in role.grants]
+Body = Mapping[str, Any]
+
+
+class Unfit(Exception):
+    """What was sent does not fit. Carries a reason by name: "shape" (no browser of ours sends that), "moved"
+    (somebody came first; look again), "begun", "has_key", "no_key", "last" or "cards"."""
+
+
+def version_in_force() -> int:
+    """The vault key version that seals cards now; 0 before there is one."""
+    newest = VaultKey.objects.filter(agency_id=current_actor().agency_id).order_by("-version").first()
+    return newest.version if newest else 0
+
+
+# What the caller may see
+
+
+def state() -> dict[str, Any]:
+    """Everything a browser needs to open the vault or to let someone in; nothing that opens by itself."""
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    mine = _mine(actor)
+    members = list(_living().filter(kit_number=None).select_related("user"))
+    versions = list(_versions())
+    newest = versions[0] if versions else None
+    wrapped = set(_wraps().values_list("member_id", flat=True))
+    may = set(_may_open().values_list("user_id", flat=True))
+    kit = _kit()
+    me = _own(mine) if mine else None
+    return {
+        "agency": str(actor.agency_id),
+        "user": str(actor.user_id),
+        "state": _state_of(mine, newest, me),
+        "keeps": actor.may(Permission.CARD_KEEP),
+        "version": newest.version if newest else 0,
+        "versions": [
+            {
+                "version": one.version,
+                "made_at": one.made_at.isoformat(),
+                "destroyed": one.destroyed_at is not None,
+            }
+            for one in versions
+        ],
+        "book": {"serial": newest.book_serial, "sealed": _text(newest.book_sealed)} if newest else None,
+        "handover": _handover(newest) if newest else None,
+        "kit": {"number": kit.kit_number, "public": _text(kit.public_key)} if kit else None,
+        "kit_wraps": [_wrap(one) for one in _wraps().filter(member=kit)] if kit else [],
+        "me": me,
+        "members": [
+            {
+                "id": str(one.pk),
+                "user": str(one.user_id),
+                "name": one.user.name if one.user else "",
+                "public": _text(one.public_key),
+                "made_at": one.made_at.isoformat(),
+                "waits": one.pk not in wrapped,
+                "may_open": one.user_id in may,
+            }
+            for one in members
+        ],
+        "kit_uses": [
+            {"name": name, "at": at.isoformat()} for name, at in _named(kit_uses().select_related("user"))
+        ],
+    }
+
+
+def file() -> dict[str, Any]:
+    """The same as the file that the agency-side tool takes (card-formats.md, vault.json)."""
+    found = state()
+    if not found["version"] or not found["me"]:
+        raise NotAllowed
+    current_actor().require(Permission.CARD_OPEN)
+    return {
+        "format": "casehub-vault/1",
+        **{
+            name: found[name] for name in ("agency", "user", "version", "versions", "book", "handover", "kit")
+        },
+        "members": [
+            {name: one[name] for name in ("id", "user", "public")}
+            for one in found["members"]
+            if not one["waits"]
+        ],
+        "wraps": found["me"]["wraps"] + found["kit_wraps"],
+        "openers": found["me"]["openers"],
+        "me": {name: found["me"][name] for name in ("id", "public", "trust")},
+    }
+
+
+def kit_uses() -> QuerySet[LedgerEntry]:
+    """The kit's uses that everybody with a key is still shown."""
+    since = timezone.now() - KIT_USE_SHOWN
+    uses = LedgerEntry.objects.filter(agency_id=current_actor().agency_id, verb="kit.used", at__gte=since)
+    return uses.order_by("-at")
+
+
+def history() -> QuerySet[LedgerEntry]:
+    """What happened to the keys, newest first."""
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    acts = Q(verb__startswith=HISTORY[0]) | Q(verb__startswith=HISTORY[1])
+    return LedgerEntry.objects.filter(acts, agency_id=actor.agency_id).select_related("user").order_by("-at")
+
+
+def _named(entries: QuerySet[LedgerEntry]) -> list[tuple[str, datetime]]:
+    return [(one.user.name if one.user else "", one.at) for one in entries]
+
+
+def _state_of(mine: MemberKey | None, newest: VaultKey | None, me: dict[str, Any] | None) -> str:
+    if newest is None:
+        return "nothing"
+    if mine is None or me is None:
+        return "none"
+    if not me["wraps"]:
+        return "waiting"
+    return "in" if any(one["version"] == newest.version for one in me["wraps"]) else "newer"
+
+
+def _own(mine: MemberKey) -> dict[str, Any]:
+    return {
+        "id": str(mine.pk),
+        "public": _text(mine.public_key),
+        "trust": {"serial": mine.trust_serial, "sealed": _text(mine.trust_sealed)}
+        if mine.trust_serial
+        else None,
+        "openers": [
+            {
+                "id": str(one.pk),
+                "kind": one.kind,
+                "credential": _text(one.credential_id),
+                "salt": _text(one.salt),
+                "memory": one.memory_kib,
+                "passes": one.passes,
+                "sealed": _text(one.private_sealed),
+                "made_at": one.made_at.isoformat(),
+            }
+            for one in Opener.objects.filter(member=mine)
+        ],
+        "wraps": [_wrap(one) for one in _wraps().filter(member=mine)],
+    }
+
+
+def _wrap(one: KeyWrap) -> dict[str, Any]:
+    to = f"kit {one.member.kit_number}" if one.member.kit_number else str(one.member_id)
+    sealed, tag = _text(one.wrapped), _text(one.tag)
+    return {
+        "version": one.version,
+        "to": to,
+        "sender": _text(one.sender.public_key),
+        "sealed": sealed,
+        "tag": tag,
+    }
+
+
+def _handover(newest: VaultKey) -> dict[str, str]:
+    return {"public": _text(newest.handover_public), "sealed": _text(newest.handover_sealed)}
+
+
+# The acts of a person on their own key
+
+
+@transaction.atomic
+def ask(body: Body) -> MemberKey:
+    """A newcomer's key and its openers; it waits until someone lets it in. One asked before is replaced."""
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    _hold(actor)
+    if not version_in_force():
+        raise Unfit("moved")
+    mine = _mine(actor)
+    if mine is not None:
+        if _wraps().filter(member=mine).exists():
+            raise Unfit("has_key")
+        _end(mine)
+    member = _add_member(actor, body)
+    ledger.record("vault.key_asked", member)
+    return member
+
+
+@transaction.atomic
+def add_opener(body: Body) -> Opener:
+    """One more way to open one's own key."""
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    _hold(actor)
+    mine = _must_be_mine(actor)
+    if Opener.objects.filter(member=mine).count() >= MOST_OPENERS:
+        raise Unfit("shape")
+    opener = _add_opener(mine, _dict(body, "opener"))
+    ledger.record("vault.opener_added", opener)
+    return opener
+
+
+@transaction.atomic
+def remove_opener(body: Body) -> None:
+    """Raises Unfit("last") for the only one, Opener.DoesNotExist for anyone else's."""
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    _hold(actor)
+    own = Opener.objects.filter(member=_must_be_mine(actor))
+    opener = own.get(pk=_uuid(body, "opener"))
+    if own.count() == 1:
+        raise Unfit("last")
+    ledger.record("vault.opener_removed", opener)
+    opener.delete()
+
+
+@transaction.atomic
+def keep_trust(body: Body) -> None:
+    """The member's own note of whom they saw in the book, one serial on."""
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    serial, sealed = _number(body, "serial"), _box(body, "sealed", PADDED, version=0)
+    kept = _living().filter(pk=_uuid(body, "member"), user_id=actor.user_id or 0, trust_serial=serial - 1)
+    if not kept.update(trust_sealed=sealed, trust_serial=serial):
+        raise Unfit("moved")
+
+
+@transaction.atomic
+def drop(body: Body) -> None:
+    """End one's own key, to ask anew, when openers are lost. Raises Unfit("last") for the only holder."""
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    _hold(actor)
+    mine = _living().filter(user_id=actor.user_id or 0).get(pk=_uuid(body, "member"))
+    holders = _wraps().filter(member__kit_number=None).values("member").distinct()
+    if _wraps().filter(member=mine).exists() and holders.count() == 1:
+        raise Unfit("last")
+    _end(mine)
+    ledger.record("vault.key_dropped", mine)
+
+
+# The acts of who keeps the keys
+
+
+@transaction.atomic
+def begin(body: Body) -> VaultKey:
+    """The first version: the beginner's key, the kit, and the wraps for both."""
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    _hold(actor)
+    if version_in_force():
+        raise Unfit("begun")
+    member = _add_member(actor, body)
+    trust = _dict(body, "trust")
+    if _number(trust, "serial") != 1:
+        raise Unfit("shape")
+    member.trust_serial, member.trust_sealed = 1, _box(trust, "sealed", PADDED, version=0)
+    member.save(update_fields=["trust_serial", "trust_sealed"])
+    kit = _add_kit(actor, body, number=1)
+    vault = _add_version(actor, body, 1)
+    _take_wraps(actor, body, sender=member, receivers=[member, kit], versions=[1])
+    ledger.record("vault.begun", vault)
+    return vault
+
+
+@transaction.atomic
+def admit(body: Body) -> None:
+    """Let a waiting key in: its wraps for every living version, and the book that names it."""
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    _hold(actor)
+    mine = _holder(actor)
+    member = _waiting().get(pk=_uuid(body, "member"))
+    if not _may_open().filter(user_id=member.user_id or 0).exists():
+        raise Unfit("moved")
+    _turn_page(body)
+    _take_wraps(actor, body, sender=mine, receivers=[member], versions=_living_versions())
+    ledger.record("vault.key_admitted", member)
+
+
+@transaction.atomic
+def refuse(body: Body) -> None:
+    """Turn a waiting key away."""
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    _hold(actor)
+    member = _waiting().get(pk=_uuid(body, "member"))
+    _end(member)
+    ledger.record("vault.key_refused", member)
+
+
+@transaction.atomic
+def rotate(body: Body) -> VaultKey:
+    """A new version for exactly those who stay, and the kit; whoever is `gone` holds nothing any more.
+
+    All wraps of the older versions are made anew by the rotator too, so that nobody's key hangs on the word
+    of someone who left. Raises Unfit("moved") if anything is not as the rotator's browser saw it.
+    """
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    _hold(actor)
+    mine = _holder(actor)
+    newest = _newest()
+    if (_number(body, "from"), _number(body, "book_serial")) != (newest.version, newest.book_serial):
+        raise Unfit("moved")
+    gone = {_as_uuid(one) for one in _list(body, "gone")}
+    holders = list(_living().filter(kit_number=None, wraps__isnull=False).distinct())
+    may = set(_may_open().values_list("user_id", flat=True))
+    stay = [one for one in holders if one.pk not in gone]
+    if not gone <= {one.pk for one in holders} or any(one.user_id not in may for one in stay):
+        raise Unfit("moved")
+    if mine not in stay:
+        raise Unfit("shape")
+    kit = _renew_kit(actor, body) if body.get("kit") else _kit()
+    versions = [*_living_versions(), newest.version + 1]
+    _wraps().delete()
+    for one in holders:
+        if one.pk in gone:
+            _end(one)
+    vault = _add_version(actor, body, newest.version + 1)
+    _take_wraps(actor, body, sender=mine, receivers=[*stay, *([kit] if kit else [])], versions=versions)
+    ledger.record("vault.rotated", vault, rows=len(gone))
+    return vault
+
+
+@transaction.atomic
+def new_kit(body: Body) -> None:
+    """Another recovery kit; the one before opens nothing that is kept here any more."""
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    _hold(actor)
+    mine = _holder(actor)
+    _turn_page(body)
+    kit = _renew_kit(actor, body)
+    _take_wraps(actor, body, sender=mine, receivers=[kit], versions=_living_versions())
+    ledger.record("kit.made", kit)
+
+
+@transaction.atomic
+def use_kit(body: Body) -> MemberKey:
+    """A new key for the acting person, whose browser opened everything with the kit's words.
+
+    It stands in the ledger, and everybody with a key is shown it for KIT_USE_SHOWN.
+    """
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    _hold(actor)
+    kit = _kit()
+    if kit is None or _number(body, "kit_number") != kit.kit_number:
+        raise Unfit("moved")
+    if (mine := _mine(actor)) is not None:
+        _end(mine)
+    _turn_page(body)
+    member = _add_member(actor, body)
+    _take_wraps(actor, body, sender=member, receivers=[member], versions=_living_versions())
+    ledger.record("kit.used", member)
+    return member
+
+
+@transaction.atomic
+def finish(stands: Callable[[int], bool]) -> list[int]:
+    """Destroy the wraps of each older version under which no card `stands`. The versions destroyed now."""
+    actor = current_actor()
+    actor.require(Permission.CARD_OPEN)
+    _hold(actor)
+    newest, done = version_in_force(), []
+    for one in _versions().filter(destroyed_at=None, version__lt=newest):
+        if stands(one.version):
+            continue
+        KeyWrap.objects.filter(agency_id=actor.agency_id, version=one.version).delete()
+        one.destroyed_at, one.book_sealed, one.handover_sealed = timezone.now(), b"", b""
+        one.save(update_fields=["destroyed_at", "book_sealed", "handover_sealed"])
+        ledger.record("vault.version_destroyed", one)
+        done.append(one.version)
+    return done
+
+
+# What stands
+
+
+def _hold(actor: Actor) -> None:
+    """Two acts on an agency's keys come one after the other."""
+    Agency.objects.select_for_update(no_key=True).get(pk=actor.agency_id)
+    # A card's save holds the newest version still; a new one waits for it.
+    list(VaultKey.objects.select_for_update().filter(agency_id=actor.agency_id, destroyed_at=None))
+
+
+def _versions() -> QuerySet[VaultKey]:
+    return VaultKey.objects.filter(agency_id=current_actor().agency_id).order_by("-version")
+
+
+def _newest() -> VaultKey:
+    newest = _versions().first()
+    if newest is None:
+        raise Unfit("moved")
+    return newest
+
+
+def _living_versions() -> list[int]:
+    return list(_versions().filter(destroyed_at=None).values_list("version", flat=True))
+
+
+def _living() -> QuerySet[MemberKey]:
+    return MemberKey.objects.filter(agency_id=current_actor().agency_id, ended_at=None)
+
+
+def _waiting() -> QuerySet[MemberKey]:
+    return _living().filter(kit_number=None, wraps=None)
+
+
+def _kit() -> MemberKey | None:
+    return _living().exclude(kit_number=None).first()
+
+
+def _wraps() -> QuerySet[KeyWrap]:
+    return KeyWrap.objects.filter(agency_id=current_actor().agency_id).select_related("member", "sender")
+
+
+def _may_open() -> QuerySet[Membership]:
+    return Membership.objects.filter(
+        agency_id=current_actor().agency_id, role__in=OPENING, user__is_active=True
+    )
+
+
+def _mine(actor: Actor) -> MemberKey | None:
+    return _living().filter(user_id=actor.user_id or 0).first()
+
+
+def _must_be_mine(actor: Actor) -> MemberKey:
+    mine = _mine(actor)
+    if mine is None:
+        raise Unfit("no_key")
+    return mine
+
+
+def _holder(actor: Actor) -> MemberKey:
+    """The acting person's key, which holds every living version."""
+    mine = _must_be_mine(actor)
+    held = set(_wraps().filter(member=mine).values_list("version", flat=True))
+    if not held >= set(_living_versions()):
+        raise Unfit("no_key")
+    return mine
+
+
+def _end(member: MemberKey) -> None:
+    """Its public half stays, for the history; what opened it goes."""
+    Opener.objects.filter(member=member).delete()
+    KeyWrap.objects.filter(member=member).delete()
+    member.ended_at, member.trust_sealed = timezone.now(), b""
+    member.save(update_fields=["ended_at", "trust_sealed"])
+
+
+# What is sent
+
+
+def _add_member(actor: Actor, body: Body) -> MemberKey:
+    given, openers = _dict(body, "member"), _list(body, "openers")
+    if not 1 <= len(openers) <= MOST_OPENERS:
+        raise Unfit("shape")
+    if not User.objects.filter(pk=actor.user_id or 0).exists():
+        raise NotAllowed
+    if MemberKey.objects.filter(
+        agency_id=actor.agency_id, user_id=actor.user_id or 0, ended_at=None
+    ).exists():
+        raise Unfit("has_key")
+    member = _new_key(actor, given, user_id=actor.user_id)
+    for one in openers:
+        _add_opener(member, one if isinstance(one, dict) else {})
+    return member
+
+
+def _new_key(actor: Actor, given: Body, **whose: int | None) -> MemberKey:
+    chosen, public = _uuid(given, "id"), _bytes(given, "public", {KEY})
+    known = MemberKey.objects.filter(agency_id=actor.agency_id)
+    if known.filter(Q(pk=chosen) | Q(public_key=public)).exists():
+        raise Unfit("moved")
+    return MemberKey.objects.create(pk=chosen, agency_id=actor.agency_id, public_key=public, **whose)
+
+
+def _add_kit(actor: Actor, body: Body, *, number: int) -> MemberKey:
+    given = _dict(body, "kit")
+    if _number(given, "number") != number:
+        raise Unfit("moved")
+    return _new_key(actor, given, kit_number=number)
+
+
+def _renew_kit(actor: Actor, body: Body) -> MemberKey:
+    before = _kit()
+    kits = MemberKey.objects.filter(agency_id=actor.agency_id).exclude(kit_number=None)
+    last = kits.order_by("-kit_number").first()
+    kit = _add_kit(actor, body, number=(last.kit_number or 0) + 1 if last else 1)
+    if before is not None:
+        _end(before)
+    return kit
+
+
+def _add_opener(member: MemberKey, given: Body) -> Opener:
+    kind = given.get("kind")
+    facts: dict[str, Any] = {"private_sealed": _box(given, "sealed", {BOX + KEY}, version=0)}
+    if kind == Opener.Kind.PASSKEY:
+        facts["credential_id"] = _bytes(given, "credential", range(1, 1024))
+        facts["salt"] = _bytes(given, "salt", {KEY})
+    elif kind == Opener.Kind.PASSPHRASE:
+        facts["salt"] = _bytes(given, "salt", range(16, 65))
+        facts["memory_kib"], facts["passes"] = _number(given, "memory"), _number(given, "passes")
+        if not (19_456 <= facts["memory_kib"] <= 1_048_576 and 2 <= facts["passes"] <= 16):
+            raise Unfit("shape")
+    else:
+        raise Unfit("shape")
+    return Opener.objects.create(agency_id=member.agency_id, member=member, kind=kind, **facts)
+
+
+def _add_version(actor: Actor, body: Body, version: int) -> VaultKey:
+    book, handover = _dict(body, "book"), _dict(body, "handover")
+    if _number(book, "serial") != 1:
+        raise Unfit("shape")
+    return VaultKey.objects.create(
+        agency_id=actor.agency_id,
+        version=version,
+        book_sealed=_box(book, "sealed", PADDED, version=version),
+        handover_public=_bytes(handover, "public", {KEY}),
+        handover_sealed=_box(handover, "sealed", {BOX + KEY}, version=version),
+        made_by_id=actor.user_id,
+    )
+
+
+def _turn_page(body: Body) -> None:
+    """The book, one serial on, if it is still the one that the sender's browser changed."""
+    book, newest = _dict(body, "book"), _newest()
+    serial = _number(book, "serial")
+    if (_number(body, "version"), serial) != (newest.version, newest.book_serial + 1):
+        raise Unfit("moved")
+    newest.book_sealed, newest.book_serial = _box(book, "sealed", PADDED, version=newest.version), serial
+    newest.save(update_fields=["book_sealed", "book_serial"])
+
+
+def _take_wraps(
+    actor: Actor, body: Body, *, sender: MemberKey, receivers: list[MemberKey], versions: list[int]
+) -> None:
+    """Exactly one wrap for each receiver and version, by the sender."""
+    to = {f"kit {one.kit_number}" if one.kit_number else str(one.pk): one for one in receivers}
+    expected = {(name, version) for name in to for version in versions}
+    given = {}
+    for one in _list(body, "wraps"):
+        if not isinstance(one, dict):
+            raise Unfit("shape")
+        given[(str(one.get("to")), _number(one, "version"))] = one
+    if set(given) != expected or len(given) != len(_list(body, "wraps")):
+        raise Unfit("moved")
+    KeyWrap.objects.bulk_create(
+        KeyWrap(
+            agency_id=actor.agency_id,
+            version=version,
+            member=to[name],
+            sender=sender,
+            wrapped=_bytes(one, "sealed", {WRAP}),
+            tag=_bytes(one, "tag", {KEY}),
+        )
+        for (name, version), one in given.items()
+    )
+
+
+def _text(box: bytes | memoryview) -> str:
+    return base64.urlsafe_b64encode(bytes(box)).rstrip(b"=").decode()
+
+
+def _dict(body: Body, name: str) -> dict[str, Any]:
+    found = body.get(name)
+    if not isinstance(found, dict):
+        raise Unfit("shape")
+    return found
+
+
+def _list(body: Body, name: str) -> list[Any]:
+    found = body.get(name)
+    if not isinstance(found, list):
+        raise Unfit("shape")
+    return found
+
+
+def _number(body: Body, name: str) -> int:
+    found = body.get(name)
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < 2**31:
+        raise Unfit("shape")
+    return found
+
+
+def _uuid(body: Body, name: str) -> uuid.UUID:
+    return _as_uuid(body.get(name))
+
+
+def _as_uuid(found: object) -> uuid.UUID:
+    # Browsers write ids into what they seal, so there is one spelling.
+    if not isinstance(found, str) or not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", found):
+        raise Unfit("shape")
+    return uuid.UUID(found)
+
+
+def _bytes(body: Body, name: str, lengths: Any) -> bytes:
+    found = body.get(name)
+    if not isinstance(found, str) or not re.fullmatch(r"[A-Za-z0-9_-]*", found):
+        raise Unfit("shape")
+    try:
+        decoded = base64.urlsafe_b64decode(found + "=" * (-len(found) % 4))
+    except (ValueError, binascii.Error) as error:
+        raise Unfit("shape") from error
+    if len(decoded) not in lengths:
+        raise Unfit("shape")
+    return decoded
+
+
+def _box(body: Body, name: str, lengths: Any, *, version: int) -> bytes:
+    """A box whose header names the format and that version."""
+    found = _bytes(body, name, lengths)
+    if found[:5] != bytes([1]) + version.to_bytes(4, "big"):
+        raise Unfit("shape")
+    return found

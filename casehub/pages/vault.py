@@ -1,0 +1,125 @@
+"""The keys of the contact cards: the page on which people begin, ask, let in and renew, and what it asks.
+
+What is kept and who may do what stands in agencies/cardkeys.py; what bytes mean, in casehub/static/vault/.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from fido2.utils import websafe_encode
+
+from agencies import cardkeys
+from agencies.doors import AgencyView
+from agencies.roles import Permission
+from casehub.pages.agency import Page
+from casehub.signin import passkeys_of
+from referrals.models import ContactCard
+
+LONGEST = 4_000_000
+
+
+class KeysPage(Page):
+    """Who holds the key of the contact cards, and what each person does next."""
+
+    name, template = "card_keys", "casehub/card_keys.html"
+    needs = Permission.CARD_OPEN
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "keeps": self.actor.may(Permission.CARD_KEEP),
+            "history": cardkeys.history()[:50],
+            "kit_uses": cardkeys.kit_uses().select_related("user"),
+            "passkeys": [
+                {"title": one.title, "credential": websafe_encode(one.credential_id)}
+                for one in passkeys_of(self.request.user)  # type: ignore[arg-type]
+            ],
+        }
+
+
+class State(AgencyView):
+    """What a browser needs to open the vault."""
+
+    needs = Permission.CARD_OPEN
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return _unkept(JsonResponse(cardkeys.state()))
+
+
+class File(AgencyView):
+    """vault.json for the agency-side tool."""
+
+    needs = Permission.CARD_OPEN
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        response = JsonResponse(cardkeys.file())
+        response["Content-Disposition"] = 'attachment; filename="vault.json"'
+        return _unkept(response)
+
+
+def _no_card_under(_: dict[str, Any]) -> list[int]:
+    return cardkeys.finish(lambda version: ContactCard.objects.filter(key_version=version).exists())
+
+
+ACTS: dict[str, tuple[Permission, Callable[[dict[str, Any]], Any]]] = {
+    "ask": (Permission.CARD_OPEN, cardkeys.ask),
+    "opener": (Permission.CARD_OPEN, cardkeys.add_opener),
+    "opener/remove": (Permission.CARD_OPEN, cardkeys.remove_opener),
+    "trust": (Permission.CARD_OPEN, cardkeys.keep_trust),
+    "drop": (Permission.CARD_OPEN, cardkeys.drop),
+    "finish": (Permission.CARD_OPEN, _no_card_under),
+    "begin": (Permission.CARD_KEEP, cardkeys.begin),
+    "admit": (Permission.CARD_KEEP, cardkeys.admit),
+    "refuse": (Permission.CARD_KEEP, cardkeys.refuse),
+    "rotate": (Permission.CARD_KEEP, cardkeys.rotate),
+    "kit": (Permission.CARD_KEEP, cardkeys.new_kit),
+    "kit/use": (Permission.CARD_KEEP, cardkeys.use_kit),
+}
+
+
+class Act(AgencyView):
+    """One act, as JSON: 200 {"done": true}; 400 or 409 {"error": the reason by name}."""
+
+    act = ""
+
+    @property
+    def needs(self) -> Permission:  # type: ignore[override]
+        return ACTS[self.act][0]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if len(request.body) > LONGEST:
+            return _error("shape", 400)
+        try:
+            body = json.loads(request.body)
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            return _error("shape", 400)
+        try:
+            ACTS[self.act][1](body)
+        except cardkeys.Unfit as unfit:
+            reason = str(unfit)
+            return _error(reason, 400 if reason == "shape" else 409)
+        except IntegrityError:
+            return _error("moved", 409)
+        return _unkept(JsonResponse({"done": True}))
+
+
+def _error(reason: str, status: int) -> HttpResponse:
+    return JsonResponse({"error": reason}, status=status)
+
+
+def _unkept(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+urlpatterns = [
+    path("agency/card-keys/", KeysPage.as_view(), name="card_keys"),
+    path("vault/", State.as_view(), name="vault"),
+    path("vault/file/", File.as_view(), name="vault_file"),
+    *[path(f"vault/{act}/", Act.as_view(act=act), name=f"vault_{act.replace('/', '_')}") for act in ACTS],
+]

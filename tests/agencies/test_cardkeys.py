@@ -1,0 +1,276 @@
+"""The keys of the contact cards on the hub's side: who may, what is refused, what moves in between. Bytes here are
+only the right length; what they mean is tested in tests/browser/test_vault_keys.py."""
+
+import base64
+import os
+import uuid
+
+import pytest
+
+from agencies import actions, cardkeys
+from agencies.cardkeys import Unfit
+from agencies.models import KeyWrap, LedgerEntry, MemberKey, Membership, Opener, VaultKey
+from agencies.scope import NotAllowed
+
+
+def b64(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def box(size, version=0):
+    return b64(bytes([1]) + version.to_bytes(4, "big") + os.urandom(28 + size))
+
+
+def member():
+    opener = {
+        "kind": "passphrase",
+        "salt": b64(os.urandom(16)),
+        "memory": 65536,
+        "passes": 3,
+        "sealed": box(32),
+    }
+    return {"member": {"id": str(uuid.uuid4()), "public": b64(os.urandom(32))}, "openers": [opener]}
+
+
+def wraps(receivers, versions):
+    return [
+        {"version": version, "to": to, "sealed": b64(os.urandom(80)), "tag": b64(os.urandom(32))}
+        for to in receivers
+        for version in versions
+    ]
+
+
+def kit(number=1):
+    return {"id": str(uuid.uuid4()), "public": b64(os.urandom(32)), "number": number}
+
+
+def beginning():
+    body = member()
+    return body | {
+        "trust": {"serial": 1, "sealed": box(512)},
+        "kit": kit(),
+        "wraps": wraps([body["member"]["id"], "kit 1"], [1]),
+        "book": {"serial": 1, "sealed": box(512, 1)},
+        "handover": {"public": b64(os.urandom(32)), "sealed": box(32, 1)},
+    }
+
+
+def begun(world):
+    body = beginning()
+    with world.acting("A", "supervisor"):
+        cardkeys.begin(body)
+    return body["member"]["id"]
+
+
+def asked(world, role="caseworker"):
+    body = member()
+    with world.acting("A", role):
+        cardkeys.ask(body)
+    return body["member"]["id"]
+
+
+def admission(who, *, serial=2, version=1):
+    book = {"serial": serial, "sealed": box(512, version)}
+    return {"member": who, "version": version, "wraps": wraps([who], range(1, version + 1)), "book": book}
+
+
+def admitted(world, **more):
+    who = asked(world)
+    with world.acting("A", "supervisor"):
+        cardkeys.admit(admission(who, **more))
+    return who
+
+
+def rotation(stay, *, gone=(), serial=2):
+    return {
+        "from": 1,
+        "book_serial": serial,
+        "gone": list(gone),
+        "wraps": wraps([*stay, "kit 1"], [1, 2]),
+        "book": {"serial": 1, "sealed": box(512, 2)},
+        "handover": {"public": b64(os.urandom(32)), "sealed": box(32, 2)},
+    }
+
+
+def unfit(act, body, reason):
+    with pytest.raises(Unfit) as refused:
+        act(body)
+    assert str(refused.value) == reason
+
+
+def test_begin_ask_admit(world):
+    world.person("A", "supervisor")
+    with world.acting("A", "supervisor"):
+        assert cardkeys.state()["state"] == "nothing"
+    first = begun(world)
+    with world.acting("A"):
+        assert cardkeys.state()["state"] == "none"
+    who = asked(world)
+    with world.acting("A"):
+        assert cardkeys.state()["state"] == "waiting"
+    with world.acting("A", "supervisor"):
+        waiting = [one for one in cardkeys.state()["members"] if one["waits"]]
+        assert [(one["id"], one["name"]) for one in waiting] == [(who, "caseworker of A")]
+        cardkeys.admit(admission(who))
+    with world.acting("A"):
+        found = cardkeys.state()
+        assert found["state"] == "in" and found["book"]["serial"] == 2 and found["me"]["trust"] is None
+        file = cardkeys.file()
+        assert {one["to"] for one in file["wraps"]} == {who, "kit 1"}
+        assert {one["id"] for one in file["members"]} == {first, who}
+        verbs = set(LedgerEntry.objects.filter(verb__startswith="vault.").values_list("verb", flat=True))
+        assert verbs == {"vault.begun", "vault.key_asked", "vault.key_admitted"}
+
+
+def test_only_who_keeps_the_keys_lets_people_in(world):
+    begun(world)
+    who = asked(world)
+    with world.acting("A"):
+        for act in (cardkeys.begin, cardkeys.admit, cardkeys.rotate, cardkeys.use_kit, cardkeys.new_kit):
+            with pytest.raises(NotAllowed):
+                act({"member": who})
+    world.person("A", "hotline")
+    with world.acting("A", "hotline"), pytest.raises(NotAllowed):
+        cardkeys.state()
+
+
+def test_nothing_of_another_agency_is_seen_or_reached(world):
+    begun(world)
+    who = asked(world)
+    world.person("B", "supervisor")
+    with world.acting("B", "supervisor"):
+        assert cardkeys.state()["state"] == "nothing" and cardkeys.state()["members"] == []
+        for model in (VaultKey, MemberKey, Opener, KeyWrap):
+            assert model.objects.count() == 0
+        cardkeys.begin(beginning())
+        with pytest.raises(MemberKey.DoesNotExist):
+            cardkeys.refuse({"member": who})
+
+
+def test_who_comes_second_is_refused(world):
+    begun(world)
+    who = asked(world)
+    with world.acting("A", "supervisor"):
+        unfit(cardkeys.begin, beginning(), "begun")
+        unfit(cardkeys.admit, admission(who, serial=3), "moved")
+        unfit(cardkeys.admit, admission(who) | {"wraps": []}, "moved")
+        cardkeys.admit(admission(who))
+        with pytest.raises(MemberKey.DoesNotExist):
+            cardkeys.admit(admission(who, serial=3))
+    with world.acting("A"):
+        unfit(cardkeys.ask, member(), "has_key")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("member", "public"), b64(b"short")),
+        (("member", "id"), "no id"),
+        (("openers", 0, "memory"), 1024),
+        (("openers", 0, "passes"), 1),
+        (("openers", 0, "kind"), "word"),
+        (("openers", 0, "sealed"), box(31)),
+        (("openers", 0, "sealed"), box(32, 1)),
+        (("openers",), []),
+        (("trust", "sealed"), box(513)),
+        (("book", "sealed"), box(512, 2)),
+        (("wraps", 0, "tag"), "!"),
+        (("wraps", 0, "sealed"), b64(b"x")),
+        (("handover",), None),
+    ],
+)
+def test_what_no_browser_of_ours_sends_is_refused(world, path, value):
+    world.person("A", "supervisor")
+    body = beginning()
+    spot = body
+    for step in path[:-1]:
+        spot = spot[step]
+    spot[path[-1]] = value
+    with world.acting("A", "supervisor"):
+        unfit(cardkeys.begin, body, "shape")
+
+
+def test_the_last_opener_stays_and_trust_goes_one_on(world):
+    begun(world)
+    with world.acting("A", "supervisor"):
+        mine = cardkeys.state()["me"]
+        unfit(cardkeys.remove_opener, {"opener": mine["openers"][0]["id"]}, "last")
+        cardkeys.add_opener({"opener": member()["openers"][0]})
+        cardkeys.remove_opener({"opener": mine["openers"][0]["id"]})
+        cardkeys.keep_trust({"member": mine["id"], "serial": 2, "sealed": box(512)})
+        unfit(cardkeys.keep_trust, {"member": mine["id"], "serial": 2, "sealed": box(512)}, "moved")
+        unfit(cardkeys.drop, {"member": mine["id"]}, "last")
+
+
+def test_a_rotation_wraps_for_exactly_those_who_stay(world):
+    first, other = begun(world), admitted(world)
+    with world.acting("A", "supervisor"):
+        unfit(cardkeys.rotate, rotation([first], gone=[other], serial=1), "moved")
+    with world.acting("A", "supervisor"):
+        cardkeys.rotate(rotation([first], gone=[other]))
+        assert cardkeys.version_in_force() == 2
+        assert set(KeyWrap.objects.values_list("member_id", flat=True)) == {
+            uuid.UUID(first),
+            MemberKey.objects.get(kit_number=1).pk,
+        }
+        unfit(cardkeys.rotate, rotation([first]), "moved")
+    with world.acting("A"):
+        assert cardkeys.state()["state"] == "none"
+        assert not Opener.objects.filter(member_id=other).exists()
+
+
+def test_no_rotation_leaves_in_who_may_not_open_cards_any_more(world):
+    first, other = begun(world), admitted(world)
+    Membership.objects.filter(user=world.person("A")).delete()
+    with world.acting("A", "supervisor"):
+        (left,) = [one for one in cardkeys.state()["members"] if not one["may_open"]]
+        assert left["id"] == other
+        unfit(cardkeys.rotate, rotation([first, other]), "moved")
+
+
+def test_a_rotation_with_a_member_left_out_or_slipped_in_is_refused(world):
+    first, other = begun(world), admitted(world)
+    with world.acting("A", "supervisor"):
+        unfit(cardkeys.rotate, rotation([first]), "moved")
+    with world.acting("A", "supervisor"):
+        unfit(cardkeys.rotate, rotation([first, other, str(uuid.uuid4())]), "moved")
+
+
+def test_the_kit_lets_its_user_back_in_and_everybody_sees_it(world):
+    begun(world)
+    lead = world.person("A", "data_lead")
+    body = member()
+    body |= {
+        "kit_number": 1,
+        "version": 1,
+        "book": {"serial": 2, "sealed": box(512, 1)},
+        "wraps": wraps([body["member"]["id"]], [1]),
+    }
+    with world.acting("A", "data_lead"):
+        unfit(cardkeys.use_kit, body | {"kit_number": 2}, "moved")
+        cardkeys.use_kit(body)
+        assert cardkeys.state()["state"] == "in"
+    with world.acting("A"):
+        assert [one["name"] for one in cardkeys.state()["kit_uses"]] == [lead.name]
+    with world.acting("A", "supervisor"):
+        again = {"kit": kit(2), "version": 1, "book": {"serial": 3, "sealed": box(512, 1)}}
+        cardkeys.new_kit(again | {"wraps": wraps(["kit 2"], [1])})
+        assert cardkeys.state()["kit"]["number"] == 2
+        assert not KeyWrap.objects.filter(member__kit_number=1).exists()
+
+
+def test_an_older_version_goes_when_no_card_stands_under_it(world):
+    first = begun(world)
+    with world.acting("A", "supervisor"):
+        cardkeys.rotate(rotation([first], serial=1))
+        assert cardkeys.finish(lambda version: True) == []
+        assert cardkeys.finish(lambda version: False) == [1]
+        assert set(KeyWrap.objects.values_list("version", flat=True)) == {2}
+        assert [one["destroyed"] for one in cardkeys.state()["versions"]] == [False, True]
+
+
+def test_a_person_who_works_at_two_agencies_has_a_key_at_each(world):
+    begun(world)
+    actions.grant_role(world.person("A", "supervisor"), world.agency("B"), "supervisor")
+    with world.acting("A", "supervisor"):
+        assert cardkeys.state()["state"] == "in"
