@@ -119,7 +119,7 @@ def _unkept(response: HttpResponse) -> HttpResponse:
 
 urlpatterns = [
     path("agency/card-keys/", KeysPage.as_view(), name="card_keys"),
-    path("vault/", State.as_view(), name="vault"),
+    path("vault/", State.as_view(), name="vault_state"),
     path("vault/file/", File.as_view(), name="vault_file"),
     *[path(f"vault/{act}/", Act.as_view(act=act), name=f"vault_{act.replace('/', '_')}") for act in ACTS],
 ]

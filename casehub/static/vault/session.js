@@ -90,7 +90,7 @@ export async function post(path, body = {}) {
 
 /** What the hub keeps of the vault's keys, as /vault/ hands it out. Throws Refused. */
 export async function readState() {
-  return answered(await fetch("/vault/", { redirect: "manual", cache: "no-store" }));
+  return answered(await fetch(root.dataset.vaultState ?? "/vault/", { redirect: "manual", cache: "no-store" }));
 }
 
 // What the tab keeps
