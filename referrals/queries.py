@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Greatest, NullIf, TruncDate
 from django.utils import timezone
 
 from agencies import vault
-from agencies.models import Agency, AgencyType, LedgerEntry, Membership, Project, User, VaultKey
+from agencies.models import Agency, AgencyType, KeyWrap, LedgerEntry, Membership, Project, User, VaultKey
 from agencies.roles import ROLES, Permission
 from agencies.scope import NotAllowed, Scoped, current_actor
 from referrals.models import (
@@ -71,6 +71,16 @@ def vault_version() -> int:
     """The newest version of the acting agency's vault key; 0 where no vault has begun."""
     newest = VaultKey.objects.filter(agency_id=current_actor().agency_id).aggregate(Max("version"))
     return newest["version__max"] or 0
+
+
+def holds_newest_key() -> bool:
+    """Whether the newest vault key was handed to the acting person."""
+    return KeyWrap.objects.filter(
+        agency_id=current_actor().agency_id,
+        version=vault_version(),
+        member__user_id=me(),
+        member__ended_at=None,
+    ).exists()
 
 
 def cards() -> QuerySet[ContactCard]:

@@ -22,7 +22,6 @@ from agencies.roles import Permission
 from referrals import actions, queries
 from referrals.actions import CardMoved, SealedCard
 from referrals.models import Client, ContactCard
-from referrals.picklists import Language
 from referrals.web.entry import ClientPage
 
 AT_ONCE = 200
@@ -77,6 +76,14 @@ def _few(value: Any) -> list[Any]:
     if not isinstance(value, list) or len(value) > AT_ONCE:
         raise ValidationError(_("This request was not understood."))
     return value
+
+
+def closed_state() -> str:
+    """What a page says while no card is open on it: no vault has begun ("nobody"), this worker was not let
+    in yet ("nokey"), or it is shut ("locked")."""
+    if not queries.vault_version():
+        return "nobody"
+    return "locked" if queries.holds_newest_key() else "nokey"
 
 
 class CardsView(AgencyView):
@@ -160,5 +167,10 @@ class CardPage(ClientPage):
     def get(self, request: HttpRequest, client: UUID) -> HttpResponse:
         self.actor.require(Permission.CARD_OPEN)
         found = self.find_client(client)
-        context = {"client": found, "code": queries.code_of(found), "languages": Language.choices(str)}
+        context = {
+            "client": found,
+            "code": queries.code_of(found),
+            "card": queries.card_of(found),
+            "closed": closed_state(),
+        }
         return TemplateResponse(request, "referrals/card.html", context)

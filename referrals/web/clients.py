@@ -25,7 +25,7 @@ from referrals.models import Client
 from referrals.picklists import ContactGiven, ScreeningTool
 from referrals.queries import Moment, Record
 from referrals.web import lanes
-from referrals.web.cards import sealed_card
+from referrals.web.cards import closed_state, sealed_card
 from referrals.web.deeds import deed
 from referrals.web.entry import ClientPage, Entry, id_of_form
 from referrals.web.words import amount_words, day_words, moment_words
@@ -109,7 +109,7 @@ class ClientView(ClientPage):
             "screened": record.screenings[0] if record.screenings else None,
             "card": queries.card_of(found) if self.actor.may(Permission.CARD_OPEN) else None,
             "may_open_cards": self.actor.may(Permission.CARD_OPEN),
-            "has_vault": queries.vault_version() > 0,
+            "closed": closed_state() if self.actor.may(Permission.CARD_OPEN) else "nobody",
             "may_edit": self.actor.may(Permission.CLIENT_EDIT),
             "may_refer": self.actor.may(Permission.REFERRAL_SEND),
             "may_restrict": self.actor.may(Permission.CLIENT_RESTRICT),
