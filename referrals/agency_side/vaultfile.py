@@ -2,11 +2,12 @@
 
 `vault.json`, all binary as base64url, ids as text:
 
-- `format` "casehub-vault/1", `agency`, `version`: the newest one of the vault's key
-- `members`: [{`id`, `user`, `public`, `trust`: {`serial`, `box`} or absent}], those who have left included
+- `format` "casehub-vault/1", `agency`, `user`, `version`: the newest one of the vault's key
+- `me`: {`id`, `public`, `trust`: {`serial`, `sealed`} or null}, the member key of whom it was handed to
+- `members`: [{`id`, `user`, `public`}], those who hold the key
 - `kit`: {`number`, `public`} or null
-- `openers`: [{`member`, `kind`, `salt`, `memory`, `passes`, `box`}]
-- `wraps`: [{`version`, `to`: a member's id or "kit <number>", `sender`: the same, `sealed`, `tag`}]
+- `openers`: [{`kind`, `salt`, `memory`, `passes`, `sealed`}] of `me`
+- `wraps`: [{`version`, `to`: a member's id or "kit <number>", `sender`: a public key, `sealed`, `tag`}]
 
 Whoever serves the file could make up a key of its own and have names sealed under it. So the newest key is
 believed only if the member wrapped it for themself, if their own sealed note (`trust`) knows its sender, or
@@ -48,7 +49,9 @@ class VaultFile:
                 raise ValueError
             self.agency = str(said["agency"]).lower()
             self.version = int(said["version"])
-            self._members = {str(one["id"]).lower(): one for one in said["members"]}
+            self._user = str(said["user"]).lower()
+            self._me = dict(said["me"])
+            self._members = list(said["members"])
             self._kit = said.get("kit")
             self._openers = list(said["openers"])
             self._wraps = list(said["wraps"])
@@ -77,19 +80,20 @@ class VaultFile:
             raise Refused(
                 "The file holds no passphrase. Make one on the page of keys, then get the file again."
             )
+        public = from_text(self._me["public"])
+        where: dict[str, str | bytes | int] = {
+            "agency": self.agency,
+            "user": self._user,
+            "public_key": public,
+        }
         for opener in openers:
-            member = self._members[str(opener["member"]).lower()]
-            public = from_text(member["public"])
             salt = from_text(opener["salt"])
             key = passphrase_key(passphrase, salt=salt, memory=opener["memory"], passes=opener["passes"])
-            where = {"agency": self.agency, "user": member["user"], "public_key": public}
             try:
-                private = open_opener(key, where, from_text(opener["box"]))
+                private = open_opener(key, where, from_text(opener["sealed"]))
             except Shut:
                 continue
-            return self._vault(
-                str(member["id"]).lower(), private, self._trusted(member, private), sender_code
-            )
+            return self._vault(str(self._me["id"]).lower(), private, self._trusted(private), sender_code)
         raise Refused("The passphrase does not open this file. Is it yours at this agency?")
 
     def _as_kit(self, words: str, sender_code: str) -> Vault:
@@ -102,20 +106,22 @@ class VaultFile:
             )
         return self._vault(f"kit {int(self._kit['number'])}", private, set(), sender_code)
 
-    def _trusted(self, member: dict[str, Any], private: bytes) -> set[bytes]:
+    def _trusted(self, private: bytes) -> set[bytes]:
         """The public keys of those the member last saw, by their own sealed note."""
-        if not (note := member.get("trust")):
+        if not (note := self._me.get("trust")):
             return set()
-        where = {"agency": self.agency, "user": member["user"], "serial": note["serial"]}
-        seen = open_json("trust", private, where, from_text(note["box"]))["members"]
-        return {from_text(one["public"]) for one in seen.values()}
+        where = {"agency": self.agency, "user": self._user, "serial": note["serial"]}
+        seen = open_json("trust", private, where, from_text(note["sealed"]))
+        if seen["version"] > self.version:
+            raise Refused("The file holds an older key than you have seen already. Get it again.")
+        return {from_text(one["public"]) for one in seen["members"].values()}
 
     def _vault(self, to: str, private: bytes, trusted: set[bytes], sender_code: str) -> Vault:
         keys: dict[int, bytes] = {}
         for one in self._wraps:
             if str(one["to"]).lower() != to:
                 continue
-            version, (holder, sender) = int(one["version"]), self._sender(one)
+            version, sender = int(one["version"]), from_text(one["sender"])
             keys[version] = unwrap(
                 {"agency": self.agency, "version": version, "to": to},
                 sealed=from_text(one["sealed"]),
@@ -124,19 +130,22 @@ class VaultFile:
                 receiver=private,
             )
             if version == self.version and sender not in trusted | {public_of(private)}:
-                self._compare(code_of("member", self.agency, holder, sender), sender_code)
+                self._compare(code_of("member", self.agency, self._holder(sender), sender), sender_code)
         if not keys or max(keys) != self.version:
             raise Refused(
                 "The agency's newest key was not handed to you yet. Ask a colleague who has it to let you in."
             )
         return Vault(self.agency, keys)
 
-    def _sender(self, one: dict[str, Any]) -> tuple[str, bytes]:
-        name = str(one["sender"]).lower()
-        if self._kit and name == f"kit {int(self._kit['number'])}":
-            return name, from_text(self._kit["public"])
-        member = self._members[name]
-        return str(member["user"]), from_text(member["public"])
+    def _holder(self, public: bytes) -> str:
+        """Whose key it is, by the file; the code shows whether that is so."""
+        for one in self._members:
+            if from_text(one["public"]) == public:
+                return str(one["user"])
+        raise Refused(
+            "The agency's key was handed to you by somebody who does not hold it any more. Unlock the cards "
+            "in your browser once, or ask a colleague to let you in again; then get the file again."
+        )
 
     @staticmethod
     def _compare(code: str, heard: str) -> None:

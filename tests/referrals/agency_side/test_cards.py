@@ -237,12 +237,16 @@ def _read(file: dict) -> VaultFile:
 def test_a_hub_that_makes_up_a_key_of_its_own_is_caught():
     """The attack of the whole file: a member of the hub's own invention wraps a key that the hub knows."""
     file, evil = said(NEWCOMER), bytes([66]) * 32
-    me = next(one for one in file["members"] if one["user"] == NEWCOMER)
+    me = file["me"]
     file["members"].append({"id": OTHER, "user": OTHER, "public": vaultbox.to_text(public_of(evil))})
     where = {"agency": AGENCY, "version": 3, "to": me["id"]}
     sealed, tag = vaultbox.wrap(where, vault_key=evil, sender=evil, receiver=from_text(me["public"]))
     wrap = {"version": 3, "to": me["id"], "sealed": vaultbox.to_text(sealed), "tag": vaultbox.to_text(tag)}
-    forged = {**file, "version": 3, "wraps": [*file["wraps"], {**wrap, "sender": OTHER}]}
+    forged = {
+        **file,
+        "version": 3,
+        "wraps": [*file["wraps"], {**wrap, "sender": vaultbox.to_text(public_of(evil))}],
+    }
     with pytest.raises(Refused, match="vouches"):
         _read(forged).open_with_passphrase(PASSPHRASES[NEWCOMER])
     with pytest.raises(Refused, match="Stop"):
@@ -250,6 +254,10 @@ def test_a_hub_that_makes_up_a_key_of_its_own_is_caught():
     founder = file["wraps"][0]["sender"]
     with pytest.raises(Shut, match="not made by"):
         _read({**forged, "wraps": [{**wrap, "sender": founder}]}).open_with_passphrase(PASSPHRASES[NEWCOMER])
+    with pytest.raises(Refused, match="any more"):
+        _read({**forged, "members": file["members"][:2]}).open_with_passphrase(PASSPHRASES[NEWCOMER])
+    with pytest.raises(Refused, match="older key"):
+        _read({**file, "version": 0}).open_with_passphrase(PASSPHRASES[NEWCOMER])
     with pytest.raises(Refused, match="newest key"):
         _read({**file, "version": 3}).open_with_passphrase(PASSPHRASES[NEWCOMER])
 
@@ -257,7 +265,7 @@ def test_a_hub_that_makes_up_a_key_of_its_own_is_caught():
 @pytest.mark.parametrize(
     "change",
     [{"format": "x"}, {"members": 3}, {"openers": [3]}, {"openers": []}, {"wraps": [{}]}, {"wraps": []}, {"version": "x"},
-     {"members": []}, {"kit": {"number": 1}}],
+     {"me": {}}, {"user": "x"},  {"kit": {"number": 1}}],
 )  # fmt: skip
 def test_a_damaged_file_is_refused_in_a_sentence(change):
     with pytest.raises(Refused):

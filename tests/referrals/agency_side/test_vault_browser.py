@@ -29,13 +29,13 @@ BOTH_WAYS = """async (given) => {
   const keys = await import("/static/vault/keys.js");
   const { toBase64url: text, fromBase64url: bytes } = box;
   const { agency, file, row, card } = given;
-  const member = file.members.find((one) => one.user === given.user);
+  const member = file.me;
   const opener = file.openers.find((one) => one.kind === "passphrase");
   const cost = { salt: bytes(opener.salt), memory: opener.memory, passes: opener.passes };
   const key = await keys.passphraseKey(given.passphrase, cost);
   const where = { agency, user: given.user, publicKey: bytes(member.public) };
-  const pair = await keys.pairOf(await keys.openOpener(key, where, bytes(opener.box)));
-  const trust = await keys.openTrust(pair, { agency, user: given.user, serial: 3 }, bytes(member.trust.box));
+  const pair = await keys.pairOf(await keys.openOpener(key, where, bytes(opener.sealed)));
+  const trust = await keys.openTrust(pair, { agency, user: given.user, serial: 3 }, bytes(member.trust.sealed));
   const opened = [];
   const kit = await keys.pairOf(await keys.kitPrivateKey(keys.kitBytes(given.words), agency));
   for (const wrap of file.wraps) {
@@ -99,7 +99,7 @@ def test_each_opens_what_the_other_sealed():
         {**names, "data_class": "contact"}, PRIVATE[FOUNDER], from_text(found["sealedHandover"])
     )
     assert handed == CARD
-    where = {"agency": AGENCY, "version": 2, "to": said()["members"][0]["id"]}
+    where = {"agency": AGENCY, "version": 2, "to": said()["me"]["id"]}
     wrap = {name: from_text(text) for name, text in found["wrap"].items()}
     assert vaultbox.unwrap(where, **wrap, sender=public, receiver=PRIVATE[FOUNDER]) == from_text(
         found["keys"][0]

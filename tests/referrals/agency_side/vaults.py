@@ -30,14 +30,15 @@ def said(user: str = FOUNDER, *, agency: str = AGENCY, trust: bool = True, memor
         for to, receiver in receivers.items():
             where = {"agency": agency, "version": version, "to": to}
             sealed, tag = vaultbox.wrap(where, vault_key=key, sender=PRIVATE[FOUNDER], receiver=receiver)
-            wraps.append({"version": version, "to": to, "sender": _IDS[FOUNDER], "sealed": to_text(sealed),
+            wraps.append({"version": version, "to": to, "sender": to_text(public[FOUNDER]), "sealed": to_text(sealed),
                           "tag": to_text(tag)})  # fmt: skip
     members = [{"id": _IDS[one], "user": one, "public": to_text(public[one])} for one in PRIVATE]
+    note_sealed = None
     if trust:
         note = {"v": 1, "version": 1, "members": {one["id"]: one for one in members}}
         where = {"agency": agency, "user": user, "serial": 3}
         box = to_text(vaultbox.seal_json("trust", PRIVATE[user], where, note))
-        next(one for one in members if one["user"] == user)["trust"] = {"serial": 3, "box": box}
+        note_sealed = {"serial": 3, "sealed": box}
     cost = {"salt": b"invented salt 16", "memory": 19_456, "passes": 2}
     where = {"agency": agency, "user": user, "public_key": public[user]}
     opener = vaultbox.seal_box(
@@ -47,12 +48,14 @@ def said(user: str = FOUNDER, *, agency: str = AGENCY, trust: bool = True, memor
         "format": "casehub-vault/1",
         "agency": agency,
         "version": 2,
+        "user": user,
+        "me": {"id": _IDS[user], "public": to_text(public[user]), "trust": note_sealed},
         "members": members,
         "kit": {"number": 1, "public": to_text(receivers["kit 1"])},
         "openers": [
-            {"member": _IDS[user], "kind": "passkey", "salt": "", "memory": 0, "passes": 0, "box": ""},
-            {"member": _IDS[user], "kind": "passphrase", **cost, "salt": to_text(cost["salt"]),
-             "memory": memory, "box": to_text(opener)},
+            {"kind": "passkey", "salt": "", "memory": 0, "passes": 0, "sealed": ""},
+            {"kind": "passphrase", **cost, "salt": to_text(cost["salt"]),
+             "memory": memory, "sealed": to_text(opener)},
         ],
         "wraps": wraps,
         "book": None,
