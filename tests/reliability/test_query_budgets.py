@@ -15,7 +15,7 @@ from tests.world import World
 BUDGETS = {
     "caseload": 20,
     "clients": 18,
-    "client": 22,
+    "client": 24,
     "contact_new": 13,
     "contact_new of a client": 14,
     "contact saved": 17,
