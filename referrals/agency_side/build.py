@@ -28,8 +28,8 @@ def build(target: Path) -> str:
     for path in sorted(package.glob("*.py")):
         if path.name not in ("build.py", "__main__.py"):
             sources[f"referrals/agency_side/{path.name}"] = path.read_bytes()
-    words = package / "bip39_english.txt"
-    sources[f"referrals/agency_side/{words.name}"] = words.read_bytes()
+    for path in sorted(package.glob("bip39_english.*")):
+        sources[f"referrals/agency_side/{path.name}"] = path.read_bytes()
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         file.write(b"#!/usr/bin/env python3\n")

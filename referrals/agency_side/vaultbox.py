@@ -322,7 +322,7 @@ def open_handover(where: Mapping[str, str], private: bytes, sealed: bytes) -> JS
 
 @cache
 def _word_list() -> tuple[str, ...]:
-    # BIP 39, English. MIT: Copyright (c) 2013-2022 the authors of BIP 39's word lists.
+    # BIP 39, English, from @scure/bip39 1.6.0; its licence (MIT) lies beside.
     data = files(__package__).joinpath("bip39_english.txt").read_bytes()
     if hashlib.sha256(data).hexdigest() != _WORDS_SHA256:
         raise Refused("This tool's own list of words was changed. Get the tool again.")
