@@ -18,6 +18,7 @@ from agencies.roles import Permission
 from casehub.pages.agency import Page
 from casehub.signin import passkeys_of
 from referrals.models import ContactCard
+from referrals.web.deeds import deed
 
 LONGEST = 4_000_000
 
@@ -29,14 +30,17 @@ class KeysPage(Page):
     needs = Permission.CARD_OPEN
 
     def context(self) -> dict[str, Any]:
+        own = passkeys_of(self.request.user)  # type: ignore[arg-type]
+        passkeys = [{"title": one.title, "id": websafe_encode(one.credential_id)} for one in own]
         return {
             "keeps": self.actor.may(Permission.CARD_KEEP),
-            "history": cardkeys.history()[:50],
-            "kit_uses": cardkeys.kit_uses().select_related("user"),
-            "passkeys": [
-                {"title": one.title, "credential": websafe_encode(one.credential_id)}
-                for one in passkeys_of(self.request.user)  # type: ignore[arg-type]
+            "history": [
+                {"did": deed(one.verb), "who": one.user.name if one.user else "", "at": one.at}
+                for one in cardkeys.history()[:50]
             ],
+            "kit_uses": cardkeys.kit_uses().select_related("user"),
+            "passkeys": json.dumps(passkeys),
+            "has_passkeys": bool(passkeys),
         }
 
 
