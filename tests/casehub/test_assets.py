@@ -319,6 +319,7 @@ def test_an_idle_page_warns_then_goes_blank_and_locks(site, browser):
     page.clock.run_for(70_000)
     assert page.is_visible("#idle")
     page.click("#idle button")
+    assert soon(page, lambda: not page.is_visible("#idle"))
     page.clock.run_for(12 * 60_000)
     assert not page.is_visible("#idle")
     page.clock.run_for(4 * 60_000)
