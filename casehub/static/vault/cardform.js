@@ -243,7 +243,13 @@ function beginning(section) {
       return;
     }
     event.preventDefault();
-    const box = await sealed(vault, { client, revision: 0 }, card);
+    let box;
+    try {
+      box = await sealed(vault, { client, revision: 0 }, card);
+    } catch {
+      document.getElementById("trouble").hidden = false;
+      return;
+    }
     hidden("sealed").value = box.sealed;
     hidden("saved_at").value = box.saved_at;
     hidden("version").value = box.key_version;
