@@ -50,7 +50,8 @@ if (idleMs > 0) {
 
   function shut(sayLock) {
     document.dispatchEvent(new Event("casehub:keep"));
-    sessionStorage.clear(); // the box of an open vault
+    // The box of an open vault; a draft of a card is sealed and waits for the next opening.
+    for (const name of ["casehub-vault", "casehub-vault-seen"]) sessionStorage.removeItem(name);
     root.setAttribute("data-blank", "");
     if (sayLock && tabs) tabs.postMessage("locked");
     if (sayLock && lockForm) lockForm.submit();
