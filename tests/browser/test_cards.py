@@ -244,6 +244,21 @@ def test_a_card_that_was_touched_is_said_loudly(office, how):
         assert "Linnet" not in desk.page.content()
 
 
+def test_a_whole_row_put_back_is_noticed_by_a_tab_that_saw_a_newer_one(office):
+    """And by no other: a fresh tab shows it, which is what the watermark is for (sabotage of the guard)."""
+    client = office.world.client("A")
+    with office.desk() as desk:
+        office.put(desk, client, {"v": 1, "name": {"used": "Linnet"}}, revision=2)
+        desk.unlock()
+        desk.header(client)
+        with office.world.acting("A"):
+            ContactCard.objects.all().delete()
+        office.put(desk, client, {"v": 1, "name": {"used": "Linnet"}}, revision=1)
+        desk.header(client, "broken")
+        desk.page.evaluate("sessionStorage.removeItem('casehub-vault-seen')")
+        desk.header(client)
+
+
 def test_search_and_intake_find_who_is_here_already(office):
     clients = [office.world.client("A", f"K-{i}") for i in range(25)]
     with office.desk() as desk:
