@@ -33,7 +33,14 @@ PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
     ),
     (_("Reports"), ((Permission.GRANT_REPORT, "reporting:grants"),)),
     (_("Imports"), ((Permission.DATA_IMPORT, "referrals:imports"),)),
-    (_("Agency"), ((Permission.AGENCY_MANAGE, "agency"), (Permission.LEDGER_READ, "ledger"))),
+    (
+        _("Agency"),
+        (
+            (Permission.AGENCY_MANAGE, "agency"),
+            (Permission.LEDGER_READ, "ledger"),
+            (Permission.CARD_OPEN, "card_keys"),
+        ),
+    ),
     (_("Network"), ((Permission.NETWORK_MANAGE, "network"),)),
     (_("Jobs"), ((Permission.HUB_OPERATE, "jobs"),)),
 )
