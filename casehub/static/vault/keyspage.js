@@ -79,15 +79,23 @@ function row(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
+/** A day as the pages write it: 9 Jan 2026. */
+function day(moment) {
+  const lang = document.documentElement.lang;
+  return new Date(moment).toLocaleDateString(lang === "en" ? "en-GB" : lang, {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+  });
+}
+
 function showOpeners() {
   const titles = new Map(passkeys.map(({ id, title }) => [id, title]));
   const rows = (state.me?.openers ?? []).map((opener) => {
     const item = row("keys-opener");
     item.querySelector(`[data-kind=${opener.kind}]`).hidden = false;
     item.querySelector("[data-title]").textContent = titles.get(opener.credential) ?? "";
-    item.querySelector("[data-since]").textContent = new Date(opener.made_at).toLocaleDateString(
-      document.documentElement.lang,
-    );
+    item.querySelector("[data-since]").textContent = day(opener.made_at);
     item.querySelector("[data-remove]").addEventListener("click", () =>
       act(() => post("/vault/opener/remove/", { opener: opener.id })),
     );

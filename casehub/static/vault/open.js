@@ -40,6 +40,7 @@ export function wordFor(error) {
 
 function say(name) {
   for (const one of dialog.querySelectorAll("[data-vault-says]")) one.hidden = one.dataset.vaultSays !== name;
+  form.hidden = name === "confirm"; // one question at a time
 }
 
 function settle(value) {
