@@ -15,9 +15,9 @@ from fido2.utils import websafe_encode
 from agencies import cardkeys
 from agencies.doors import AgencyView
 from agencies.roles import Permission
+from casehub.old_keys import opens_a_card
 from casehub.pages.agency import Page
 from casehub.signin import passkeys_of
-from referrals.models import ContactCard
 from referrals.web.deeds import deed
 
 LONGEST = 4_000_000
@@ -65,7 +65,7 @@ class File(AgencyView):
 
 
 def _no_card_under(_: dict[str, Any]) -> list[int]:
-    return cardkeys.finish(lambda version: ContactCard.objects.filter(key_version=version).exists())
+    return cardkeys.finish(opens_a_card)
 
 
 ACTS: dict[str, tuple[Permission, Callable[[dict[str, Any]], Any]]] = {

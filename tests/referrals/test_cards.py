@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from agencies.models import LedgerEntry, VaultKey
 from agencies.scope import acting_as
+from casehub.old_keys import opens_a_card
 from referrals import actions, queries
 from referrals.models import Client, ContactCard
 
@@ -277,3 +278,16 @@ def test_sabotage_without_the_comparison_the_later_save_would_win(world, client,
         lambda **said: real(**{k: v for k, v in said.items() if k != "revision"}),
     )
     assert send(browser, "card_save", body(client, revision=4)).status_code == 200
+
+
+def test_a_key_stays_while_a_closed_record_has_a_card_under_it(world, client, browser):
+    """Who may not open a record does not see its card either: their eyes alone would destroy its key."""
+    send(browser, "card_save", body(client))
+    with world.acting("A", "supervisor"):
+        actions.restrict_client(client=client, openers=[])
+    with world.acting("A"):
+        assert not queries.cards().exists()
+        assert opens_a_card(1)
+        assert not opens_a_card(2)
+    with world.acting("B"):
+        assert not opens_a_card(1)

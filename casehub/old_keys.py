@@ -1,0 +1,18 @@
+"""When an older version of an agency's vault key may be destroyed. Who may ask, and what is then destroyed,
+stands in agencies/cardkeys.py."""
+
+from agencies.scope import current_actor
+from agencies.scope.counting import counting
+
+
+def opens_a_card(version: int) -> bool:
+    """Whether a card stands under the version, also one of a client closed to the person who asks.
+
+    Their own eyes are not enough: a card whose key is destroyed under it could never be opened again. Raises
+    NotAllowed for who may not count the agency's own rows.
+    """
+    with counting(current_actor(), network=False) as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM referrals_contactcard WHERE key_version = %s)", [version]
+        )
+        return bool(cursor.fetchone()[0])
