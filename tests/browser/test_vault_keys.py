@@ -15,7 +15,10 @@ pytestmark = pytest.mark.browser
 PAGE = "/agency/card-keys/"
 PHRASE = "seven green kettles sing"
 # The tab's secrets as the page's own modules see them.
-KEYS = "async () => (await import('/static/vault/session.js')).heldHere()?.keys.map(({key}) => key.toBase64?.() ?? btoa(String.fromCharCode(...key)))"  # noqa: E501
+KEYS = (
+    "async () => (await import('/static/vault/session.js')).heldHere()"
+    "?.keys.map(({key}) => key.toBase64?.() ?? btoa(String.fromCharCode(...key)))"
+)
 
 
 @pytest.fixture(autouse=True)
