@@ -111,7 +111,9 @@ def seat(browser, live_server, world, role):
     context.close()
 
 
-def test_begun_typed_back_locked_and_opened_again_and_no_key_leaves_the_tab(lasting_world, live_server, browser):
+def test_begun_typed_back_locked_and_opened_again_and_no_key_leaves_the_tab(
+    lasting_world, live_server, browser
+):
     with seat(browser, live_server, lasting_world, "supervisor") as me:
         me.go()
         assert faults(me.page, me.heard, language="en") == []
