@@ -14,6 +14,7 @@ from django.urls import resolve, reverse
 
 from agencies import jobs
 from casehub.pages import joining
+from casehub.pages.vault import ACTS
 from tests.attacks.routes import Route, routes
 from tests.browser.chromium import Heard, faults
 from tests.browser.odd_urls import ODD
@@ -34,6 +35,8 @@ NO_PAGE = {
     **dict.fromkeys(("reporting:figure_download", "reporting:own_download", "reporting:grant_file"), "a file"),
     **dict.fromkeys(("referrals:cards_open", "referrals:cards_all", "referrals:cards_older"), "bytes, for a script"),
     **dict.fromkeys(("referrals:card_save", "referrals:cards_reseal"), "takes what a script sends"),
+    **dict.fromkeys((f"vault_{act.replace('/', '_')}" for act in ACTS), "takes what a script sends"),
+    "vault_state": "for a script", "vault_file": "a file",
 }  # fmt: skip
 HUBS = ("nothing", "first day", "in use", "going wrong")
 
