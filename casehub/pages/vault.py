@@ -68,30 +68,32 @@ def _no_card_under(_: dict[str, Any]) -> list[int]:
     return cardkeys.finish(opens_a_card)
 
 
-ACTS: dict[str, tuple[Permission, Callable[[dict[str, Any]], Any]]] = {
-    "ask": (Permission.CARD_OPEN, cardkeys.ask),
-    "opener": (Permission.CARD_OPEN, cardkeys.add_opener),
-    "opener/remove": (Permission.CARD_OPEN, cardkeys.remove_opener),
-    "trust": (Permission.CARD_OPEN, cardkeys.keep_trust),
-    "drop": (Permission.CARD_OPEN, cardkeys.drop),
-    "finish": (Permission.CARD_OPEN, _no_card_under),
-    "begin": (Permission.CARD_KEEP, cardkeys.begin),
-    "admit": (Permission.CARD_KEEP, cardkeys.admit),
-    "refuse": (Permission.CARD_KEEP, cardkeys.refuse),
-    "rotate": (Permission.CARD_KEEP, cardkeys.rotate),
-    "kit": (Permission.CARD_KEEP, cardkeys.new_kit),
-    "kit/use": (Permission.CARD_KEEP, cardkeys.use_kit),
+Doing = Callable[[dict[str, Any]], Any]
+# Acts by the end of their address: of who holds a key or asks for one, and of who keeps the agency's keys.
+HOLDERS: dict[str, Doing] = {
+    "ask": cardkeys.ask,
+    "opener": cardkeys.add_opener,
+    "opener/remove": cardkeys.remove_opener,
+    "trust": cardkeys.keep_trust,
+    "drop": cardkeys.drop,
+    "finish": _no_card_under,
 }
+KEEPERS: dict[str, Doing] = {
+    "begin": cardkeys.begin,
+    "admit": cardkeys.admit,
+    "refuse": cardkeys.refuse,
+    "rotate": cardkeys.rotate,
+    "kit": cardkeys.new_kit,
+    "kit/use": cardkeys.use_kit,
+}
+ACTS = HOLDERS | KEEPERS
 
 
 class Act(AgencyView):
     """One act, as JSON: 200 {"done": true}; 400 or 409 {"error": the reason by name}."""
 
+    needs = Permission.CARD_OPEN
     act = ""
-
-    @property
-    def needs(self) -> Permission:  # type: ignore[override]
-        return ACTS[self.act][0]
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if len(request.body) > LONGEST:
@@ -103,13 +105,19 @@ class Act(AgencyView):
         if not isinstance(body, dict):
             return _error("shape", 400)
         try:
-            ACTS[self.act][1](body)
+            ACTS[self.act](body)
         except cardkeys.Unfit as unfit:
             reason = str(unfit)
             return _error(reason, 400 if reason == "shape" else 409)
         except IntegrityError:
             return _error("moved", 409)
         return _unkept(JsonResponse({"done": True}))
+
+
+class KeepersAct(Act):
+    """An act of who keeps the agency's keys."""
+
+    needs = Permission.CARD_KEEP
 
 
 def _error(reason: str, status: int) -> HttpResponse:
@@ -125,5 +133,12 @@ urlpatterns = [
     path("agency/card-keys/", KeysPage.as_view(), name="card_keys"),
     path("vault/", State.as_view(), name="vault_state"),
     path("vault/file/", File.as_view(), name="vault_file"),
-    *[path(f"vault/{act}/", Act.as_view(act=act), name=f"vault_{act.replace('/', '_')}") for act in ACTS],
+    *[
+        path(
+            f"vault/{act}/",
+            (KeepersAct if act in KEEPERS else Act).as_view(act=act),
+            name=f"vault_{act.replace('/', '_')}",
+        )
+        for act in ACTS
+    ],
 ]
