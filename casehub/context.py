@@ -47,7 +47,7 @@ PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
 NEW_CONTACT = "referrals:contact_new"
 FIND = "referrals:find"
 # What a page with cards on it begins with; these import the rest of the vault's modules.
-VAULT_SCRIPTS = ("open.js", "cards.js", "reseal.js")
+VAULT_SCRIPTS = ("open.js", "cards.js")
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -127,9 +127,7 @@ def _vault(request: HttpRequest, actor: Actor | None) -> dict[str, Any] | None:
         "half": request.session["vault_half"],
         "agency": actor.agency_id,
         "user": actor.user_id,
-        "scripts": [
-            (name, digest) for name in VAULT_SCRIPTS if (digest := vault_files.digests().get(f"vault/{name}"))
-        ],
+        "scripts": [(name, vault_files.digests()[f"vault/{name}"]) for name in VAULT_SCRIPTS],
         "import_map": vault_files.import_map(settings.STATIC_URL),
     }
 

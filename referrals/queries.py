@@ -10,8 +10,8 @@ from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Subque
 from django.db.models.functions import Coalesce, Greatest, NullIf, TruncDate
 from django.utils import timezone
 
-from agencies import vault
-from agencies.models import Agency, AgencyType, KeyWrap, LedgerEntry, Membership, Project, User, VaultKey
+from agencies import cardkeys, vault
+from agencies.models import Agency, AgencyType, KeyWrap, LedgerEntry, Membership, Project, User
 from agencies.roles import ROLES, Permission
 from agencies.scope import NotAllowed, Scoped, current_actor
 from referrals.models import (
@@ -67,17 +67,11 @@ def clients() -> QuerySet[Any]:
     )
 
 
-def vault_version() -> int:
-    """The newest version of the acting agency's vault key; 0 where no vault has begun."""
-    newest = VaultKey.objects.filter(agency_id=current_actor().agency_id).aggregate(Max("version"))
-    return newest["version__max"] or 0
-
-
 def holds_newest_key() -> bool:
     """Whether the newest vault key was handed to the acting person."""
     return KeyWrap.objects.filter(
         agency_id=current_actor().agency_id,
-        version=vault_version(),
+        version=cardkeys.version_in_force(),
         member__user_id=me(),
         member__ended_at=None,
     ).exists()
@@ -90,7 +84,7 @@ def cards() -> QuerySet[ContactCard]:
 
 def older_cards(after: UUID | None = None) -> QuerySet[ContactCard]:
     """Cards still under an older version of the key, from behind that client on."""
-    older = cards().filter(key_version__lt=vault_version())
+    older = cards().filter(key_version__lt=cardkeys.version_in_force())
     return older.filter(client_id__gt=after) if after else older
 
 

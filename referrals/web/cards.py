@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from agencies import ledger
+from agencies import cardkeys, ledger
 from agencies.doors import AgencyView
 from agencies.roles import Permission
 from referrals import actions, queries
@@ -81,7 +81,7 @@ def _few(value: Any) -> list[Any]:
 def closed_state() -> str:
     """What a page says while no card is open on it: no vault has begun ("nobody"), this worker was not let
     in yet ("nokey"), or it is shut ("locked")."""
-    if not queries.vault_version():
+    if not cardkeys.version_in_force():
         return "nobody"
     return "locked" if queries.holds_newest_key() else "nokey"
 
@@ -149,7 +149,7 @@ class CardsReseal(CardsView):
     """Takes cards sealed anew: how many were kept, how many had moved, how many are left for this worker."""
 
     def answer(self, said: dict[str, Any]) -> HttpResponse:
-        version = queries.vault_version()
+        version = cardkeys.version_in_force()
         cards = [
             (_uuid(one.get("client")), sealed_card({"key_version": version, **one}))
             for one in _few(said.get("cards"))
