@@ -26,7 +26,7 @@ from guardian.shortcuts import assign_perm
 from agencies import ledger, vault
 from agencies.models import Agency, Project, User, VaultKey
 from agencies.roles import Permission
-from agencies.scope import current_actor
+from agencies.scope import NotAllowed, current_actor
 from referrals.models import (
     Client,
     ClientOpenedTo,
@@ -44,7 +44,7 @@ from referrals.models import (
     Touchpoint,
 )
 from referrals.picklists import DeclineReason, ServiceType, ServiceUnit
-from referrals.queries import DRAFTS_LIVE, closed_only_to, me
+from referrals.queries import DRAFTS_LIVE, closed_only_to, holds_newest_key, me
 
 # What must not stand in a field that is not sealed end to end (R06): number and address shapes. A name has
 # no shape; the forms say in words that none belongs here.
@@ -192,9 +192,23 @@ def save_card(*, client: Client, card: SealedCard) -> int:
     Raises CardMoved if it no longer stands at `card.revision`, ValidationError for bytes that are no card
     under the newest key or for a time that is not about now.
     """
+    current_actor().require(Permission.CARD_OPEN)
+    current_actor().require(Permission.CLIENT_EDIT)
+    return _keep_card(client, card)
+
+
+def bring_card_in(*, client: Client, card: SealedCard) -> int:
+    """The same by who keeps the agency's keys, for cards that came in a file; they need not be one who
+    changes clients. Raises NotAllowed also for who was not given the newest key, and else as `save_card`."""
+    current_actor().require(Permission.CARD_OPEN)
+    current_actor().require(Permission.CARD_KEEP)
+    if not holds_newest_key():
+        raise NotAllowed
+    return _keep_card(client, card)
+
+
+def _keep_card(client: Client, card: SealedCard) -> int:
     actor = current_actor()
-    actor.require(Permission.CARD_OPEN)
-    actor.require(Permission.CLIENT_EDIT)
     _check_envelope(card.sealed, card.key_version, _newest_key())
     if abs(card.saved_at - timezone.now().timestamp()) > _SAVED_WITHIN.total_seconds():
         raise ValidationError(_("This computer's clock is wrong by more than a day. Set it, then save."))

@@ -110,6 +110,32 @@ def client_by_code(code: str) -> Client | None:
     return Client.objects.filter(code_token=token).first()
 
 
+def clients_known_as(
+    *, sources: Iterable[str] = (), codes: Iterable[str] = ()
+) -> tuple[dict[str, Client], dict[str, Client]]:
+    """Clients by the source key an import gave them, and by the agency's own code as it was asked for.
+
+    Those that are unknown, another agency's or closed to this worker are left out alike. Each has
+    `card_revision`, 0 without a card.
+    """
+    tokens = {
+        code: vault.token(code, agency=current_actor().agency_id, place="client.code")
+        for code in codes
+        if code.strip()
+    }
+    keys = [source for source in sources if source]
+    found = Client.objects.filter(Q(source_key__in=keys) | Q(code_token__in=set(tokens.values()))).annotate(
+        card_revision=Coalesce(F("card__revision"), 0)
+    )
+    rows = list(found)
+    by_source = {row.source_key: row for row in rows if row.source_key}
+    by_token = {bytes(row.code_token): row for row in rows if row.code_token}
+    return (
+        {key: by_source[key] for key in keys if key in by_source},
+        {code: by_token[token] for code, token in tokens.items() if token in by_token},
+    )
+
+
 def recently_seen(limit: int = 6) -> list[Client]:
     """The clients this worker opened last, from the ledger of views."""
     actor = current_actor()
