@@ -71,6 +71,7 @@ class Agency(models.Model):
     sharing_vetoed_at = models.DateTimeField(null=True, blank=True)
     is_expected_to_report = models.BooleanField(default=True)
     lost_after_days = models.PositiveSmallIntegerField(default=60)
+    identity_kept_months = models.PositiveSmallIntegerField(null=True, blank=True)
     joined_on = models.DateField(null=True, blank=True)
     left_on = models.DateField(null=True, blank=True)
 
@@ -88,6 +89,7 @@ class Agency(models.Model):
             "sharing_vetoed_at",
             "is_expected_to_report",
             "lost_after_days",
+            "identity_kept_months",
             "joined_on",
             "left_on",
         }
@@ -657,6 +659,39 @@ class VaultKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agency_id} v{self.version}"
+
+
+class HandoverKey(models.Model):
+    """The public key to which other agencies seal what they hand over to this one, with its code (ADR 0011).
+
+    One stands at a time (`ended_at` empty): the newest vault key version's. From the moment it is on a signed
+    sharing agreement every agency of the network reads it, to compare its code by telephone and pin it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, related_name="+")
+    agreement = models.ForeignKey(
+        SharingAgreement, models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    public_key = models.BinaryField(max_length=32)
+    code = models.CharField(max_length=23)
+    made_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    privacy = Privacy(open={"id", "agency", "agreement", "public_key", "code", "made_at", "ended_at"})
+
+    class Meta:
+        ordering = ["agency", "-made_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agency"],
+                condition=models.Q(ended_at=None),
+                name="an_agency_has_one_handover_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.code
 
 
 class MemberKey(models.Model):

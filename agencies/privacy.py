@@ -20,18 +20,32 @@ class Privacy:
 
     `direct`: identifying or sealed bytes; no counting role reads them. `linkable`: about one client; may
     be counted. `open`: structure, about nobody.
+
+    When a client's identity is shredded, their direct fields are emptied, or the row goes with them where
+    it is nothing else (`whole`). `kept` are those that stay, for the next file from the agency's own system
+    to find its record, unless that link is to be cut as well (ADR 0012).
     """
 
     direct: frozenset[str]
     linkable: frozenset[str]
     open: frozenset[str]
+    kept: frozenset[str]
+    whole: bool
 
     def __init__(
-        self, *, direct: Iterable[str] = (), linkable: Iterable[str] = (), open: Iterable[str] = ()
+        self,
+        *,
+        direct: Iterable[str] = (),
+        linkable: Iterable[str] = (),
+        open: Iterable[str] = (),
+        kept: Iterable[str] = (),
+        whole: bool = False,
     ) -> None:
         object.__setattr__(self, "direct", frozenset(direct))
         object.__setattr__(self, "linkable", frozenset(linkable))
         object.__setattr__(self, "open", frozenset(open))
+        object.__setattr__(self, "kept", frozenset(kept))
+        object.__setattr__(self, "whole", whole)
 
     @classmethod
     def of(cls, model: type[models.Model]) -> "Privacy":
@@ -40,11 +54,15 @@ class Privacy:
         A model that says nothing, nor any base of it, gets three empty sets.
         """
         said: dict[str, set[Kind]] = {}
+        kept: frozenset[str] = frozenset()
+        whole = False
         for base in reversed(model.__mro__):
             own = vars(base).get("privacy")
             if isinstance(own, cls):
                 said.update({name: own._kinds_of(name) for name in own._names()})
-        return cls(**{kind: [name for name, kinds in said.items() if kind in kinds] for kind in KINDS})
+                kept, whole = kept | own.kept, own.whole
+        by_kind = {kind: [name for name, kinds in said.items() if kind in kinds] for kind in KINDS}
+        return cls(**by_kind, kept=kept, whole=whole)
 
     def _names(self) -> frozenset[str]:
         return self.direct | self.linkable | self.open
@@ -83,6 +101,7 @@ def check(model: type[models.Model]) -> list[str]:
     ]
     if isinstance(own, Privacy):
         problems += [f"{label} has no field {name}" for name in sorted(own._names() - fields)]
+    problems += [f"{label}.{name} is kept and not direct" for name in sorted(privacy.kept - privacy.direct)]
     return problems
 
 
@@ -97,6 +116,22 @@ def reporter_columns(model: type[models.Model]) -> list[str]:
         for field in model._meta.local_concrete_fields
         if kinds.get(field.name) in ("linkable", "open") and field.column
     ]
+
+
+def is_about_a_client(model: type[models.Model]) -> bool:
+    """Whether the table is the clients' own or points at it by `client`."""
+    if model._meta.label == "referrals.Client":
+        return True
+    fields = {field.name: field for field in model._meta.local_concrete_fields}
+    points = fields.get("client")
+    return isinstance(points, models.ForeignKey) and points.remote_field.model._meta.label == "referrals.Client"
+
+
+def shredded_fields(model: type[models.Model], *, cut_source: bool) -> list[str]:
+    """The fields by which a client's identity goes from this table, in the table's order."""
+    privacy = Privacy.of(model)
+    going = privacy.direct if cut_source else privacy.direct - privacy.kept
+    return [field.name for field in _own_fields(model) if field.name in going]
 
 
 # Words of a column's name that a person's identity hides behind, whole or as neighbours.

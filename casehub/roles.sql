@@ -7,7 +7,7 @@ DO $$
 DECLARE
     wanted text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['casehub_owner', 'casehub_app', 'casehub_reporter', 'casehub_linker'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['casehub_owner', 'casehub_app', 'casehub_reporter', 'casehub_linker', 'casehub_shredder'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             EXECUTE format('CREATE ROLE %I', wanted);
         END IF;
@@ -20,17 +20,18 @@ ALTER ROLE casehub_owner LOGIN CREATEDB INHERIT NOSUPERUSER NOCREATEROLE NOREPLI
 -- What the web process and the worker sign in as. Holds the rights of the roles below only after SET ROLE.
 ALTER ROLE casehub_app LOGIN NOINHERIT NOCREATEDB NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 
--- Put on for one transaction each: counting across agencies, and linking records.
+-- Put on for one transaction each: counting across agencies, linking records, forgetting who clients were.
 ALTER ROLE casehub_reporter NOLOGIN NOINHERIT NOCREATEDB NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 ALTER ROLE casehub_linker NOLOGIN NOINHERIT NOCREATEDB NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE casehub_shredder NOLOGIN NOINHERIT NOCREATEDB NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 
 DO $$
 BEGIN
     -- From version 16 on, the grant itself says whether it is inherited; before, NOINHERIT above says so.
     IF current_setting('server_version_num')::int >= 160000 THEN
-        EXECUTE 'GRANT casehub_reporter, casehub_linker TO casehub_app WITH INHERIT FALSE, SET TRUE';
+        EXECUTE 'GRANT casehub_reporter, casehub_linker, casehub_shredder TO casehub_app WITH INHERIT FALSE, SET TRUE';
     ELSE
-        GRANT casehub_reporter, casehub_linker TO casehub_app;
+        GRANT casehub_reporter, casehub_linker, casehub_shredder TO casehub_app;
     END IF;
     -- The database, where it is there already (the container makes it before this file runs).
     IF EXISTS (SELECT FROM pg_database WHERE datname = 'casehub') THEN

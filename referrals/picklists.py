@@ -7,6 +7,7 @@ models; which number counts which value stands in `reporting`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, Literal, Self
 
@@ -1205,6 +1206,15 @@ class DeclineReason(Picklist, source="casehub; HMIS 4.20.D ReferralResult"):
     OTHER = "other", _("Another reason"), "provider"
 
 
+class ShredReason(Picklist, source="casehub"):
+    """Why a client's identity was shredded."""
+
+    BY_DATE = "by_date", _("The agency's date for keeping it had come")
+    CLIENT_ASKED = "client_asked", _("The client asked for it")
+    ENTERED_IN_ERROR = "entered_in_error", _("It should never have been entered")
+    OTHER = "other", _("Another reason")
+
+
 class Destination(Picklist, source="HMIS 3.12, FY2024 and FY2026", missing=True):
     """Where a client went at the exit. HMIS codes are read by hundreds."""
 
@@ -1294,6 +1304,62 @@ class FollowUpOutcome(Picklist):
     REACHED_DECLINED = "reached_declined", _("Reached, and did not want to talk")
     NOT_REACHED = "not_reached", _("Not reached")
     UNSAFE_TO_CONTACT = "unsafe_to_contact", _("Not safe to contact")
+
+
+class DisclosureClass(Picklist, source="casehub; the contact card's parts"):
+    """What of a contact card one disclosure hands over. `fields` are paths into the card."""
+
+    IDENTITY = "identity", _("Name and birth date")
+    CONTACT = "contact", _("Safe ways to reach them")
+    SAFETY = "safety", _("Safety alert")
+    LANGUAGE = "language", _("Language and interpreter")
+    EMERGENCY = "emergency", _("Emergency contact")
+    NUMBERS = "numbers", _("Numbers")
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields a person may choose in it, each with its label."""
+        return _CARD_FIELDS[self.value]
+
+
+_CARD_FIELDS: dict[str, dict[str, str]] = {
+    "identity": {
+        "name.used": _("Name used"),
+        "name.legal": _("Legal name"),
+        "name.other": _("Other names"),
+        "birth": _("Birth date"),
+        "pronouns": _("Pronouns"),
+    },
+    "contact": {
+        "phone": _("Safe phone, times and voice mail"),
+        "code_word": _("Code word"),
+        "address": _("Address, and whether mail is safe"),
+    },
+    "safety": {"alert": _("Safety alert")},
+    "language": {"language": _("Language"), "interpreter": _("Interpreter")},
+    "emergency": {"emergency": _("Emergency contact")},
+    "numbers": {
+        "ids.ssn4": _("Last four of the Social Security number"),
+        "ids.other": _("Other numbers"),
+    },
+}
+
+
+class DisclosurePurpose(Picklist, source="casehub"):
+    """Why details are handed over, and so for how long at first."""
+
+    REFERRAL = "referral", _("A referral")
+    CASE_CONFERENCE = "case_conference", _("A case conference")
+    WORKING_TOGETHER = "working_together", _("Working with the client together")
+
+    @property
+    def days(self) -> int:
+        """How long is proposed; the client chooses."""
+        return 30 if self is DisclosurePurpose.REFERRAL else 90
+
+
+MOST_DISCLOSED = timedelta(days=180)
+"""No disclosure lasts longer: 28 CFR 94.115 asks that a release be reasonably limited in time."""
 
 
 LISTS: dict[str, type[Picklist]] = {cls.__name__: cls for cls in Picklist.__subclasses__()}

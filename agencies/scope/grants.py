@@ -1,22 +1,27 @@
 """What each database role may touch, derived from the models after every migration.
 
 casehub_app works under row security; append-only tables take no change from it. casehub_reporter reads
-the columns whose fields are classified linkable or open, and nothing else.
+the columns whose fields are classified linkable or open, and nothing else. casehub_shredder reads the same of
+tables about clients, and may empty the direct ones or delete the rows that are nothing else.
 """
 
 from django.apps import apps
+from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from agencies.privacy import Privacy, reporter_columns
+from agencies.privacy import Privacy, is_about_a_client, reporter_columns, shredded_fields
 
 
 def apply(connection: BaseDatabaseWrapper) -> None:
     """Grant and revoke, so that the database says what the code says. Runs as the owner; idempotent."""
     statements = [
-        "GRANT USAGE ON SCHEMA public TO casehub_app, casehub_reporter, casehub_linker",
+        "GRANT USAGE ON SCHEMA public TO casehub_app, casehub_reporter, casehub_linker, "
+        "casehub_shredder",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO casehub_app",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO casehub_app",
-        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM casehub_reporter",
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM casehub_reporter, casehub_shredder",
+        "GRANT INSERT ON agencies_ledgerentry TO casehub_shredder",
+        "GRANT USAGE ON SEQUENCE agencies_ledgerentry_id_seq TO casehub_shredder",
         "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM casehub_app",
     ]
     tables = set(connection.introspection.table_names())
@@ -31,6 +36,22 @@ def apply(connection: BaseDatabaseWrapper) -> None:
             columns = ", ".join(f'"{column}"' for column in reporter_columns(model))
             if columns:
                 statements.append(f'GRANT SELECT ({columns}) ON "{table}" TO casehub_reporter')
+            if columns and is_about_a_client(model):
+                statements.append(f'GRANT SELECT ({columns}) ON "{table}" TO casehub_shredder')
+                statements += [f'GRANT {right} ON "{table}" TO casehub_shredder' for right in shredding(model)]
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+
+
+def shredding(model: type[models.Model]) -> list[str]:
+    """What the forgetting of a client may do to this table, as PostgreSQL spells rights."""
+    if getattr(model, "records_shredding", False):
+        return ["INSERT", "UPDATE (key_destroyed_at, changed_at)"]
+    going = shredded_fields(model, cut_source=True)
+    if not going:
+        return []
+    if Privacy.of(model).whole:
+        return ["DELETE"]
+    columns = [model._meta.get_field(name).column for name in going]
+    return [f"UPDATE ({', '.join(columns)})"]

@@ -71,6 +71,12 @@ END $$;
 """
 
 
+def shredded_policy(table: str) -> str:
+    """Whoever forgets clients sees every row of the agency about one, closed records too (ADR 0012)."""
+    own = f"current_user = 'casehub_shredder' AND agency_id = {MINE}"
+    return f'CREATE POLICY shredded ON "{table}" TO casehub_shredder USING ({own}) WITH CHECK ({own})'
+
+
 class AgencyRows(Operation):
     """Put a table behind the wall: row security, same-agency keys, and the ledger's triggers.
 
@@ -146,7 +152,8 @@ class AgencyRows(Operation):
         if schema_editor.connection.alias != "owner":
             return
         table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table
-        for name in ("own", "counted", *self.readers):
+        shredded = ["shredded"] if self.client else []
+        for name in ("own", "counted", *shredded, *self.readers):
             schema_editor.execute(f'DROP POLICY "{name}" ON "{table}"', params=None)
         schema_editor.execute(f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY', params=None)
 
@@ -174,6 +181,8 @@ class AgencyRows(Operation):
             "current_user = 'casehub_reporter' AND ("
             f"current_setting('casehub.counting', true) = 'network' OR agency_id = {MINE}))",
         ]
+        if self.client:
+            yours.append(shredded_policy(table))
         yours += [
             f'CREATE POLICY "{name}" ON "{table}" FOR SELECT TO casehub_app USING ({condition})'
             for name, condition in self.readers.items()

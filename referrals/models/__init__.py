@@ -3,21 +3,26 @@
 from referrals.models.cards import ContactCard
 from referrals.models.clients import Client, ClientOpenedTo, Restriction
 from referrals.models.contacts import Draft, FollowUp, Screening, Touchpoint
+from referrals.models.disclosures import Disclosure, Handover
 from referrals.models.enrollments import Enrollment, Service
 from referrals.models.handover import Offer, Referral, Response
 from referrals.models.imports import ColumnMapping, Import, ImportedRow, ImportProblem, RefusedRows
+from referrals.models.retention import LegalHold, Shredding
 
 __all__ = [
     "Client",
     "ClientOpenedTo",
     "ColumnMapping",
     "ContactCard",
+    "Disclosure",
     "Draft",
     "Enrollment",
     "FollowUp",
+    "Handover",
     "Import",
     "ImportProblem",
     "ImportedRow",
+    "LegalHold",
     "Offer",
     "Referral",
     "RefusedRows",
@@ -25,5 +30,6 @@ __all__ = [
     "Restriction",
     "Screening",
     "Service",
+    "Shredding",
     "Touchpoint",
 ]

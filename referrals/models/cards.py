@@ -23,6 +23,7 @@ class ContactCard(Scoped):
 
     privacy = Privacy(
         direct={"sealed_e2e"},
+        whole=True,
         linkable={"client", "revision", "saved_at", "saved_by"},
         open={"key_version"},
     )

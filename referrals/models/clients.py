@@ -47,6 +47,7 @@ class Client(Scoped):
 
     privacy = Privacy(
         direct={"code_sealed", "code_token", "source_key"},
+        kept={"source_key"},
         linkable={
             "worker",
             "age_band",

@@ -86,6 +86,8 @@ class ImportedRow(Scoped):
 
     privacy = Privacy(
         direct={"source_key", "enrollment_key", "row", "digest"},
+        kept={"source_key", "enrollment_key", "row", "digest"},
+        whole=True,
         linkable={"client", "deleted_at"},
         open={"file"},
     )

@@ -1,0 +1,93 @@
+"""What of a client was handed over to another agency, sealed to that agency's key (ADR 0011).
+
+Two tables, because PostgreSQL shows rows, not columns: a Handover says whose details went where and stays the
+sender's own; its Disclosures go across and say nothing of the sender's client.
+"""
+
+from django.db import models
+from django.db.models import F, Q
+
+from agencies.privacy import Privacy
+from agencies.scope import Scoped
+from referrals import picklists
+from referrals.models.clients import Client
+from referrals.models.fields import PicklistField
+from referrals.models.handover import Offer
+from referrals.picklists import MOST_DISCLOSED
+
+
+class Handover(Scoped):
+    """One handing-over of a client's details to one agency. Only the sender (`agency`) ever reads it."""
+
+    client = models.ForeignKey(Client, models.PROTECT, related_name="handovers", db_constraint=False)
+    receiver = models.ForeignKey("agencies.Agency", models.PROTECT, related_name="+")
+    worker = models.ForeignKey("agencies.User", models.SET_NULL, null=True, blank=True, related_name="+")
+
+    privacy = Privacy(linkable={"client", "worker"}, open={"receiver"})
+
+    class Meta:
+        ordering = ["-recorded_at", "pk"]
+        indexes = [models.Index(fields=["agency", "client", "-recorded_at"], name="handovers_by_client")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(receiver=F("agency")), name="a_handover_leaves_the_agency"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Disclosure(Scoped):
+    """One data class under one release, sealed for `receiver` under its hand-over key `receiver_key`.
+
+    The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock, unless
+    it was withdrawn; the policy says so (migration 0007). `sealed_e2e` is emptied soon after. `release` names the
+    release of information it stands under: the handing-over's own id until releases have rows of their own.
+    """
+
+    handover = models.ForeignKey(
+        Handover, models.PROTECT, related_name="disclosures", db_constraint=False
+    )
+    receiver = models.ForeignKey("agencies.Agency", models.PROTECT, related_name="+")
+    release = models.UUIDField()
+    offer = models.ForeignKey(
+        Offer, models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    data_class = PicklistField(picklists.DisclosureClass)
+    purpose = PicklistField(picklists.DisclosurePurpose)
+    sealed_e2e = models.BinaryField(blank=True)
+    receiver_key = models.BinaryField(max_length=32)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    privacy = Privacy(
+        direct={"sealed_e2e"},
+        linkable={
+            "handover",
+            "release",
+            "offer",
+            "data_class",
+            "purpose",
+            "starts_at",
+            "ends_at",
+            "withdrawn_at",
+        },
+        open={"receiver", "receiver_key"},
+    )
+
+    class Meta:
+        ordering = ["-starts_at", "data_class", "pk"]
+        indexes = [models.Index(fields=["receiver", "ends_at"], name="disclosures_by_receiver")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agency", "release", "data_class"], name="a_release_discloses_a_class_once"
+            ),
+            models.CheckConstraint(condition=~Q(receiver=F("agency")), name="a_disclosure_leaves_the_agency"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at"), ends_at__lte=F("starts_at") + MOST_DISCLOSED),
+                name="a_disclosure_ends_in_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.data_class}"
