@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from casehub.democards import PASSPHRASE
 from casehub.synthetic import world, year_truth
 
 STAGES = [
@@ -26,13 +27,43 @@ STAGES = [
 ]
 
 
-def run_demo(data: Path, report: Path) -> str:
+# What each key holder finds: e-mail, clients, cards that open, of these with alert, with relations, older.
+OPENED = """
+import json, pathlib, tempfile
+from agencies import cardkeys
+from agencies.models import Agency
+from agencies.scope import Actor, acting_as
+from casehub import democards
+from casehub.synthetic import world
+from referrals import queries
+from referrals.agency_side.vaultbox import read_stream, version_of
+from referrals.agency_side.vaultfile import VaultFile
+from referrals.web.cards import stream_of
+for spec in democards.agencies(world("small")):
+    for user in democards.holders(spec):
+        with acting_as(Actor.of(user, Agency.objects.get(slug=spec.slug))):
+            path = pathlib.Path(tempfile.mkdtemp()) / "vault.json"
+            path.write_text(json.dumps(cardkeys.file()))
+            vault = VaultFile(path).open_with_passphrase(democards.PASSPHRASE)
+            rows = list(read_stream(stream_of(queries.cards()).content))
+            said = [vault.open("card", {"client": one.client, "revision": one.revision,
+                                        "saved_at": one.saved_at}, one.box) for one in rows]
+            print("OPENED", json.dumps([
+                user.email, queries.clients().count(), sum("used" in one["name"] for one in said),
+                sum("alert" in one for one in said), sum("relations" in one for one in said),
+                sum(version_of(one.box) < vault.version for one in rows),
+            ]))
+"""
+
+
+def manage(data: Path, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "manage.py", "demo", "--once", "--json", str(report)],
+        [sys.executable, "manage.py", *words],
         cwd=settings.ROOT,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("CASEHUB_")},
             "CASEHUB_DATA": str(data),
+            "CASEHUB_DEMO": "small",
             "DJANGO_SETTINGS_MODULE": "casehub.settings.dev",
         },
         capture_output=True,
@@ -50,14 +81,17 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = Path(f"/tmp/casehub-demo-test-{os.getpid()}")
     path = tmp_path_factory.mktemp("report") / "r.json"
     try:
-        first = run_demo(folder, path)
+        first = manage(folder, "demo", "--once", "--json", str(path))
         made = json.loads(path.read_text())
-        again = run_demo(folder, path)
+        opened = manage(folder, "shell", "-c", OPENED)
+        again = manage(folder, "demo", "--once", "--json", str(path))
         yield {
             "said": first,
             "again": again,
             "data": made,
             "data_again": json.loads(path.read_text()),
+            "opened": opened,
+            "opened_again": manage(folder, "shell", "-c", OPENED),
             "folder": folder,
         }
     finally:
@@ -101,6 +135,22 @@ def test_the_second_time_says_the_same(report):
 
 
 @pytest.mark.slow
+def test_people_of_two_agencies_open_cards_with_the_demo_s_passphrase(report):
+    lines = [line.removeprefix("OPENED ") for line in report["opened"].splitlines() if "OPENED " in line]
+    found = [json.loads(line) for line in lines]
+    assert {email.partition("@")[2] for email, *_ in found} == {
+        "kingfisher-house.example",
+        "confluence-line.example",
+    }
+    assert len(found) == 6  # a supervisor, a data lead and a caseworker each
+    for _email, clients, opened, alerts, related, older in found:
+        assert clients / 2 < opened < clients
+        assert alerts >= 1
+        assert (related, older) == (2, 1)
+    assert report["opened_again"] == report["opened"]
+
+
+@pytest.mark.slow
 def test_a_polite_kill_leaves_no_child_behind(report):
     port = "18377"
     with subprocess.Popen(
@@ -115,7 +165,13 @@ def test_a_polite_kill_leaves_no_child_behind(report):
         text=True,
     ) as served:
         assert served.stdout is not None
-        assert any("The hub is up" in line for line in served.stdout)
+        said = []
+        for line in served.stdout:
+            said.append(line)
+            if "martin.hill_cape@" in line:  # the last who is named
+                break
+        assert any("The hub is up" in line for line in said)
+        assert any(PASSPHRASE in line for line in said)
         served.terminate()
         time.sleep(0.2)
         served.terminate()

@@ -18,7 +18,7 @@ from agencies import jobs
 from agencies.models import Agency, Job, JobState, Membership
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor, acting_as
-from casehub import demo, running
+from casehub import demo, democards, running
 from casehub.synthetic import World, world, write_hmis
 from referrals.agency_side.bundle import make_bundle
 from referrals.agency_side.keys import load_or_make_key
@@ -28,6 +28,12 @@ from reporting.measures import Period, measures
 from reporting.models import Grid, Release
 
 YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
+
+
+def _machines() -> Path:
+    """The folder that stands for the agencies' own machines: what lies there never reaches the hub."""
+    folder: Path = settings.DATA / "agencies-own-machines"
+    return folder
 
 
 def _key_of(path: Path, _organization: str) -> bytes:
@@ -55,6 +61,7 @@ class Command(BaseCommand):
             invented = world(options["size"])
             if not Release.objects.filter(measure="pipeline").exists():
                 self._build(invented)
+            democards.seal(invented, _machines())
             self._report(options["json"])
             self.stdout.write(f"\nDone in {time.monotonic() - started:.0f} s. All of it is invented.")
             if options["once"]:
@@ -67,8 +74,7 @@ class Command(BaseCommand):
     def _build(self, invented: World) -> None:
         self.stdout.write(f"Making {len(invented.agencies)} agencies and their people ...")
         agencies = demo.seed(invented)
-        # These two folders stand for the agencies' own machines: what lies there never reaches the hub.
-        outside = settings.DATA / "agencies-own-machines"
+        outside = _machines()
         files, keys = outside / "hmis", outside / "keys"
         imports: list[tuple[Agency, Job]] = []
         for agency in agencies:
@@ -131,3 +137,7 @@ class Command(BaseCommand):
         if data:
             command = f"CASEHUB_DATA={shlex.quote(data)} {command}"
         self.stdout.write(f"A one-time code: {command} E-MAIL")
+        self.stdout.write(f"Names are shut until you unlock contact cards with:  {democards.PASSPHRASE}")
+        for spec in democards.agencies(invented):
+            for user in democards.holders(spec):
+                self.stdout.write(f"  {spec.name:<22} {user.email}")
