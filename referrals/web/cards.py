@@ -65,14 +65,14 @@ def _whole(value: Any, most: int) -> int:
     return value
 
 
-def _uuid(value: Any) -> UUID:
+def as_uuid(value: Any) -> UUID:
     try:
         return UUID(value)
     except (ValueError, TypeError, AttributeError) as error:
         raise ValidationError(_("This request was not understood.")) from error
 
 
-def _few(value: Any) -> list[Any]:
+def few(value: Any) -> list[Any]:
     if not isinstance(value, list) or len(value) > AT_ONCE:
         raise ValidationError(_("This request was not understood."))
     return value
@@ -110,7 +110,7 @@ class CardsOpen(CardsView):
     """The cards of these clients, as far as there are any for this worker."""
 
     def answer(self, said: dict[str, Any]) -> HttpResponse:
-        clients = [_uuid(one) for one in _few(said.get("clients"))]
+        clients = [as_uuid(one) for one in few(said.get("clients"))]
         return stream_of(queries.cards().filter(client_id__in=clients))
 
 
@@ -128,7 +128,7 @@ class CardSave(CardsView):
     needs = {"POST": Permission.CLIENT_EDIT}
 
     def answer(self, said: dict[str, Any]) -> HttpResponse:
-        client = get_object_or_404(Client, pk=_uuid(said.get("client")))
+        client = get_object_or_404(Client, pk=as_uuid(said.get("client")))
         try:
             revision = actions.save_card(client=client, card=sealed_card(said))
         except CardMoved as moved:
@@ -140,7 +140,7 @@ class CardsOlder(CardsView):
     """Cards under older versions of the key, to be sealed anew."""
 
     def answer(self, said: dict[str, Any]) -> HttpResponse:
-        after = _uuid(said["after"]) if said.get("after") else None
+        after = as_uuid(said["after"]) if said.get("after") else None
         limit = _whole(said.get("limit", AT_ONCE), AT_ONCE)
         return stream_of(queries.older_cards(after)[:limit])
 
@@ -151,8 +151,8 @@ class CardsReseal(CardsView):
     def answer(self, said: dict[str, Any]) -> HttpResponse:
         version = cardkeys.version_in_force()
         cards = [
-            (_uuid(one.get("client")), sealed_card({"key_version": version, **one}))
-            for one in _few(said.get("cards"))
+            (as_uuid(one.get("client")), sealed_card({"key_version": version, **one}))
+            for one in few(said.get("cards"))
             if isinstance(one, dict)
         ]
         done, moved = actions.reseal_cards(cards)

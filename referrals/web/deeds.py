@@ -14,6 +14,7 @@ SAID: dict[str, Promise] = {
     "agency.opened": gettext_lazy("Added the agency to the network"),
     "agency.sharing_allowed": gettext_lazy("Took the nation's veto back"),
     "agency.sharing_vetoed": gettext_lazy("Vetoed sharing for the nation"),
+    "card.matched": gettext_lazy("Asked whose the cards of a sealed file are"),
     "card.sent": gettext_lazy("Was sent sealed contact cards"),
     "client.listed": gettext_lazy("Saw clients in a list"),
     "client.opened": gettext_lazy("Opened a client to colleagues again"),

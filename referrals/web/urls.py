@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from referrals.web import cards, clients, contacts, day, entry, handover, imports, services
+from referrals.web import bulkcards, cards, clients, contacts, day, entry, handover, imports, services
 
 app_name = "referrals"
 
@@ -34,5 +34,6 @@ urlpatterns = [
     path("offers/<uuid:pk>/", handover.OfferView.as_view(), name="offer"),
     path("drafts/<slug:form>/", entry.KeepDraft.as_view(), name="draft"),
     path("drafts/<slug:form>/<uuid:client>/", entry.KeepDraft.as_view(), name="draft"),
+    *bulkcards.urlpatterns,
     *imports.urlpatterns,
 ]

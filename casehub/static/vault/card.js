@@ -256,3 +256,24 @@ export function merge(base, mine, theirs) {
   // Whoever saves the merged card is its writer.
   return { merged: isNothing(mine.by) ? merged : { ...merged, by: mine.by }, conflicts };
 }
+
+// A name's parts, as an HMIS has them, are the name's only while they spell it.
+function spelling({ name = {} }, legal) {
+  const { first, middle, last, suffix } = name.parts ?? {};
+  const whole = [first, middle, last, suffix].filter((part) => !isNothing(part)).join(" ");
+  return whole && whole === legal ? name.parts : undefined;
+}
+
+/**
+ * What a file says, added to the card that stands: {card, conflicts, same}. Nothing that stands is changed; where the
+ * file says otherwise the path is in `conflicts`, as {path, stands, file}. `same` if there was nothing to add.
+ */
+export function added(stands, file) {
+  const [without, said] = [stands, file].map((card) => withField(card, ["name", "parts"], undefined));
+  const { merged, conflicts } = merge({}, said, without);
+  const { legal } = merged.name ?? {};
+  const parts = spelling(stands, legal) ?? spelling(file, legal) ?? stands.name?.parts;
+  const card = withField(merged, ["name", "parts"], parts);
+  const same = equal({ ...card, by: undefined }, { ...stands, by: undefined });
+  return { card, same, conflicts: conflicts.map(({ path, mine, theirs }) => ({ path, stands: theirs, file: mine })) };
+}

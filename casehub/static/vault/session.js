@@ -27,6 +27,7 @@ export const whose = Object.freeze({ agency: root.dataset.vaultAgency ?? "", use
 const channel = half && "BroadcastChannel" in window ? new BroadcastChannel(BOX) : null;
 const listeners = new Set();
 let now = null;
+let [marks, unwritten] = [null, false];
 
 /** The hub did not do it. `status` is HTTP's, `body` what it said ({"error": a word}) or null. */
 export class Refused extends Error {
@@ -98,6 +99,7 @@ export async function readState() {
 function wipe() {
   sessionStorage.removeItem(BOX);
   sessionStorage.removeItem(SEEN);
+  marks = null;
   for (const { key } of now?.keys ?? []) key.fill(0);
   now = null;
 }
@@ -186,16 +188,23 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pagehide", () => {
   for (const { key } of now?.keys ?? []) key.fill(0);
-  now = null;
+  [now, marks] = [null, null];
 });
 
 /** Throws Shut if the card is older than one that this tab has seen of the client; else remembers it. */
 export function watermark(client, revision) {
-  const seen = JSON.parse(sessionStorage.getItem(SEEN) ?? "{}");
-  if (revision < (seen[client] ?? 0)) throw new Shut("older card");
-  if (revision === seen[client]) return;
-  seen[client] = revision;
-  sessionStorage.setItem(SEEN, JSON.stringify(seen));
+  marks ??= JSON.parse(sessionStorage.getItem(SEEN) ?? "{}");
+  if (revision < (marks[client] ?? 0)) throw new Shut("older card");
+  if (revision === (marks[client] ?? 0)) return;
+  // Cards come by the thousand: all of one turn are written down at once.
+  if (!unwritten) queueMicrotask(write);
+  unwritten = true;
+  marks[client] = revision;
+}
+
+function write() {
+  unwritten = false;
+  if (marks) sessionStorage.setItem(SEEN, JSON.stringify(marks));
 }
 
 // Opening
