@@ -19,6 +19,7 @@ from agencies.models import (
     Award,
     AwardProject,
     County,
+    HandoverKey,
     Invitation,
     LedgerEntry,
     Membership,
@@ -82,13 +83,16 @@ def pay_for(*, award: Award, project: Project, starts_on: date, ends_on: date | 
 
 
 def sign_agreement(*, shares_totals: bool, text_digest: str) -> SharingAgreement:
-    """Sign the next version; it ends the one before. `text_digest`: SHA-256 of the text that was read."""
+    """Sign the next version; it ends the one before. `text_digest`: SHA-256 of the text that was read.
+
+    The agency's hand-over key stands on it from then on, for other agencies to find.
+    """
     actor = current_actor()
     actor.require(Permission.AGENCY_MANAGE)
     now = timezone.now()
     before = SharingAgreement.objects.filter(agency_id=actor.agency_id).order_by("-version").first()
     SharingAgreement.objects.filter(agency_id=actor.agency_id, ended_at=None).update(ended_at=now)
-    return SharingAgreement.objects.create(
+    agreement = SharingAgreement.objects.create(
         agency_id=actor.agency_id,
         version=before.version + 1 if before else 1,
         shares_totals=shares_totals,
@@ -96,6 +100,8 @@ def sign_agreement(*, shares_totals: bool, text_digest: str) -> SharingAgreement
         signed_by_id=actor.user_id,
         signed_at=now,
     )
+    HandoverKey.objects.filter(agency_id=actor.agency_id, ended_at=None).update(agreement=agreement)
+    return agreement
 
 
 def agreement_in_force(at: datetime | None = None) -> SharingAgreement | None:

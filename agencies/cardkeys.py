@@ -7,6 +7,7 @@ browsers know: docs/reference/card-formats.md. Cards themselves stand in referra
 
 import base64
 import binascii
+import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,11 +15,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from agencies import ledger
-from agencies.models import Agency, KeyWrap, LedgerEntry, MemberKey, Membership, Opener, User, VaultKey
+from agencies.models import (
+    Agency,
+    HandoverKey,
+    KeyWrap,
+    LedgerEntry,
+    MemberKey,
+    Membership,
+    Opener,
+    SharingAgreement,
+    User,
+    VaultKey,
+)
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor, NotAllowed, current_actor
 
@@ -43,6 +55,18 @@ def version_in_force() -> int:
     """The vault key version that seals cards now; 0 before there is one."""
     mine = VaultKey.objects.filter(agency_id=current_actor().agency_id).order_by("-version")
     return mine.values_list("version", flat=True).first() or 0
+
+
+def holds_newest() -> bool | None:
+    """Whether the version in force was handed to the acting person; None before there is one."""
+    actor = current_actor()
+    mine = KeyWrap.objects.filter(
+        agency_id=actor.agency_id,
+        version=OuterRef("version"),
+        member__user_id=actor.user_id or 0,
+        member__ended_at=None,
+    )
+    return _versions().annotate(is_mine=Exists(mine)).values_list("is_mine", flat=True).first()
 
 
 # What the caller may see
@@ -76,6 +100,8 @@ def state() -> dict[str, Any]:
         ],
         "book": {"serial": newest.book_serial, "sealed": _text(newest.book_sealed)} if newest else None,
         "handover": _handover(newest) if newest else None,
+        # Every living version's: what was sealed to an older one is opened until it is over.
+        "handovers": [_handover(one) for one in versions if one.destroyed_at is None],
         "kit": {"number": kit.kit_number, "public": _text(kit.public_key)} if kit else None,
         "kit_wraps": [_wrap(one) for one in _wraps().filter(member=kit)] if kit else [],
         "me": me,
@@ -131,6 +157,24 @@ def history() -> QuerySet[LedgerEntry]:
     actor.require(Permission.CARD_OPEN)
     acts = Q(verb__startswith=HISTORY[0]) | Q(verb__startswith=HISTORY[1])
     return LedgerEntry.objects.filter(acts, agency_id=actor.agency_id).select_related("user").order_by("-at")
+
+
+def partners() -> QuerySet[HandoverKey]:
+    """The hand-over keys of the other agencies that are on a signed sharing agreement, by agency's name.
+
+    That a key is whose the hub says it is, only two people on the telephone can know: see `pin`.
+    """
+    published = HandoverKey.objects.filter(ended_at=None, agency__left_on=None).exclude(agreement=None)
+    return (
+        published.exclude(agency_id=current_actor().agency_id)
+        .select_related("agency")
+        .order_by("agency__name")
+    )
+
+
+def own_handover_key() -> HandoverKey | None:
+    """The acting agency's, as the hub lists it."""
+    return HandoverKey.objects.filter(agency_id=current_actor().agency_id, ended_at=None).first()
 
 
 def _named(entries: QuerySet[LedgerEntry]) -> list[tuple[str, datetime]]:
@@ -359,6 +403,22 @@ def new_kit(body: Body) -> None:
 
 
 @transaction.atomic
+def pin(body: Body) -> None:
+    """The book with a partner's hand-over key in it, whose code was compared by telephone, or without it.
+
+    The partner is named for the ledger only: which key is pinned stands in the book, where no hub can read or
+    write. Raises Agency.DoesNotExist for an agency of no network.
+    """
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    _hold(actor)
+    _holder(actor)
+    partner = Agency.objects.exclude(pk=actor.agency_id).get(pk=_number(body, "partner"))
+    _turn_page(body)
+    ledger.record("vault.partner_dropped" if body.get("drop") is True else "vault.partner_pinned", partner)
+
+
+@transaction.atomic
 def use_kit(body: Body) -> MemberKey:
     """A new key for the acting person, whose browser opened everything with the kit's words.
 
@@ -536,14 +596,49 @@ def _add_version(actor: Actor, body: Body, version: int) -> VaultKey:
     book, handover = _dict(body, "book"), _dict(body, "handover")
     if _number(book, "serial") != 1:
         raise Unfit("shape")
-    return VaultKey.objects.create(
+    public = _bytes(handover, "public", {KEY})
+    vault = VaultKey.objects.create(
         agency_id=actor.agency_id,
         version=version,
         book_sealed=_box(book, "sealed", PADDED, version=version),
-        handover_public=_bytes(handover, "public", {KEY}),
+        handover_public=public,
         handover_sealed=_box(handover, "sealed", {BOX + KEY}, version=version),
         made_by_id=actor.user_id,
     )
+    _publish(actor, public)
+    return vault
+
+
+def _publish(actor: Actor, public: bytes) -> None:
+    """The hand-over key others seal to from now on: on the agreement in force, its code in the ledger."""
+    if VaultKey.objects.filter(agency_id=actor.agency_id, handover_public=public).count() > 1:
+        raise Unfit("shape")  # who left has the older one
+    HandoverKey.objects.filter(agency_id=actor.agency_id, ended_at=None).update(ended_at=timezone.now())
+    signed = SharingAgreement.objects.filter(agency_id=actor.agency_id, ended_at=None).exclude(signed_at=None)
+    key = HandoverKey.objects.create(
+        agency_id=actor.agency_id,
+        agreement=signed.order_by("-version").first(),
+        public_key=public,
+        code=handover_code(actor.agency_id, public),
+    )
+    ledger.record("vault.handover_key_made", key, why=key.code)
+
+
+def handover_code(agency_id: int, public: bytes) -> str:
+    """The 20 digits of a hand-over key (card-formats.md, "Codes"). Browsers work them out by themselves."""
+    groups = []
+    for index in range(4):
+        parts = (
+            b"casehub code",
+            b"handover",
+            str(agency_id).encode(),
+            b"agency",
+            public,
+            str(index).encode(),
+        )
+        text = b"".join(len(part).to_bytes(4) + part for part in parts)
+        groups.append(int.from_bytes(hashlib.sha256(text).digest()[:8]) % 100_000)
+    return " ".join(f"{group:05}" for group in groups)
 
 
 def _turn_page(body: Body) -> None:

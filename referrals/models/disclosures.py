@@ -39,14 +39,12 @@ class Handover(Scoped):
 class Disclosure(Scoped):
     """One data class under one release, sealed for `receiver` under its hand-over key `receiver_key`.
 
-    The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock, unless
-    it was withdrawn; the policy says so (migration 0007). `sealed_e2e` is emptied soon after. `release` names the
-    release of information it stands under: the handing-over's own id until releases have rows of their own.
+    The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock,
+    unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` is emptied soon after.
+    `release` names the release of information it stands under: the handing-over's own id until those have rows.
     """
 
-    handover = models.ForeignKey(
-        Handover, models.PROTECT, related_name="disclosures", db_constraint=False
-    )
+    handover = models.ForeignKey(Handover, models.PROTECT, related_name="disclosures", db_constraint=False)
     receiver = models.ForeignKey("agencies.Agency", models.PROTECT, related_name="+")
     release = models.UUIDField()
     offer = models.ForeignKey(

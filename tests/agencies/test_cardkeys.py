@@ -119,7 +119,12 @@ def test_begin_ask_admit(world):
         assert {one["to"] for one in file["wraps"]} == {who, "kit 1"}
         assert {one["id"] for one in file["members"]} == {first, who}
         verbs = set(LedgerEntry.objects.filter(verb__startswith="vault.").values_list("verb", flat=True))
-        assert verbs == {"vault.begun", "vault.key_asked", "vault.key_admitted"}
+        assert verbs == {
+            "vault.begun",
+            "vault.handover_key_made",
+            "vault.key_asked",
+            "vault.key_admitted",
+        }
 
 
 def test_only_who_keeps_the_keys_lets_people_in(world):

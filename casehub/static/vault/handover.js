@@ -1,0 +1,253 @@
+// Handing a client's details over, and opening what was handed to us. Chosen fields leave this page only sealed to a
+// key that stands compared in the book; what is opened stays in this page's memory. How it is sealed: keys.js.
+
+import { Shut, fromBase64url, toBase64url } from "./box.js";
+import { fieldAt, withField } from "./card.js";
+import { openHandover, pairOf, sealHandover } from "./keys.js";
+import { askToOpen, wordFor } from "./open.js";
+import { Refused, opened, post, readState, whenChanged, whose } from "./session.js";
+import { openCards } from "./store.js";
+
+/** The partners' keys that were compared, by agency: {public}. Throws Shut. */
+async function pinsOf(vault) {
+  const { book } = await readState();
+  return (await vault.openBook({ serial: book.serial }, fromBase64url(book.sealed))).partners ?? {};
+}
+
+const isNothing = (value) => value === undefined || value === "" || (Array.isArray(value) && !value.length);
+
+// The address and whether mail is safe there are only true together.
+const WITH = { address: ["address_safe"] };
+
+/** Of the card exactly these fields, as the card has them. */
+export function only(card, paths) {
+  const all = paths.flatMap((path) => [path, ...(WITH[path] ?? [])]);
+  return all.reduce((out, path) => {
+    const value = fieldAt(card, path.split("."));
+    return isNothing(value) ? out : withField(out, path.split("."), value);
+  }, { v: 1 });
+}
+
+/**
+ * Seals parts [{dataClass, fields}] for an agency: {receiver_key, parts} as the hub takes them. `listed` is the key
+ * that the hub says the receiver has. Throws Shut if it is not the one that was compared.
+ */
+export async function sealFor(receiver, listed, pins, parts) {
+  const pinned = pins[receiver]?.public;
+  if (!pinned || pinned !== listed) throw new Shut("pin");
+  const publicKey = fromBase64url(pinned);
+  const sealed = parts.map(async ({ dataClass, fields }) => {
+    const id = crypto.randomUUID();
+    const where = { sender: whose.agency, receiver, disclosure: id, dataClass };
+    return { id, data_class: dataClass, sealed: toBase64url(await sealHandover(where, publicKey, fields)) };
+  });
+  return { receiver_key: pinned, parts: await Promise.all(sealed) };
+}
+
+// The sender's page
+
+function sending(form) {
+  const { client } = form.dataset;
+  const boxes = [...form.querySelectorAll("[data-path]")];
+  const partners = [...form.querySelectorAll("[data-receiver]")];
+  const [purpose, until] = [form.querySelector("[data-purpose]"), form.querySelector("[data-until]")];
+  let [vault, card, pins, turn] = [null, null, {}, 0];
+
+  function show(state) {
+    form.dataset.state = state;
+    for (const part of form.querySelectorAll("[data-when]"))
+      part.hidden = !part.dataset.when.split(" ").includes(state);
+  }
+
+  function say(name, words = "") {
+    for (const part of form.querySelectorAll("[data-says]")) part.hidden = part.dataset.says !== name;
+    form.querySelector("[data-refused]").textContent = words;
+  }
+
+  function offerPartners() {
+    let can = 0;
+    for (const radio of partners) {
+      const pin = pins[radio.value]?.public;
+      const is = !pin ? "new" : pin === radio.dataset.public ? "pinned" : "changed";
+      radio.disabled = is !== "pinned";
+      if (radio.disabled) radio.checked = false;
+      else can += 1;
+      for (const words of radio.parentElement.querySelectorAll("[data-is]")) words.hidden = words.dataset.is !== is;
+    }
+    return can;
+  }
+
+  function offerFields() {
+    for (const box of boxes) {
+      const empty = Object.keys(only(card, [box.dataset.path])).length < 2;
+      box.disabled = empty;
+      if (empty) box.checked = false;
+      box.parentElement.querySelector("[data-empty]").hidden = !empty;
+    }
+  }
+
+  function propose() {
+    const days = purpose.selectedOptions[0]?.dataset.days;
+    if (!days) return;
+    const day = new Date(Date.now() + days * 86_400_000);
+    const two = (number) => String(number).padStart(2, "0");
+    until.value = `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+  }
+
+  async function open() {
+    const mine = ++turn;
+    const [row, found] = [(await openCards(vault, [client])).get(client), await pinsOf(vault)];
+    if (mine !== turn) return;
+    if (row?.error) return show("broken");
+    if (!row) return show("none");
+    [card, pins] = [row.card, found];
+    offerFields();
+    show(offerPartners() ? "open" : "nopins");
+  }
+
+  function chosen() {
+    const classes = new Map();
+    for (const box of boxes.filter((one) => one.checked && !one.disabled)) {
+      const paths = classes.get(box.dataset.class) ?? [];
+      classes.set(box.dataset.class, [...paths, box.dataset.path]);
+    }
+    return [...classes].map(([dataClass, paths]) => ({ dataClass, fields: only(card, paths) }));
+  }
+
+  async function send() {
+    const radio = partners.find((each) => each.checked);
+    const parts = chosen();
+    if (!radio) return say("whom");
+    if (!parts.length) return say("what");
+    if (!purpose.value) return say("why");
+    if (!until.value) return say("until");
+    const button = form.querySelector("[type=submit]");
+    button.setAttribute("aria-disabled", "true");
+    say("working");
+    try {
+      // Asked anew: somebody may have taken a pin out while this page stood open.
+      pins = await pinsOf(vault);
+      const sealed = await sealFor(radio.value, radio.dataset.public, pins, parts);
+      const offer = form.querySelector("[data-offer]")?.value || null;
+      await post(form.dataset.to, {
+        client,
+        receiver: Number(radio.value),
+        purpose: purpose.value,
+        ends_on: until.value,
+        offer,
+        ...sealed,
+      });
+      location.assign(form.dataset.after);
+    } catch (error) {
+      if (error instanceof Shut) {
+        offerPartners();
+        say("pin");
+      } else if (error instanceof Refused && error.body?.detail) say("refused", error.body.detail);
+      else say("failed");
+    } finally {
+      button.removeAttribute("aria-disabled");
+    }
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (vault && card && !form.querySelector("[aria-disabled]")) send();
+  });
+  purpose.addEventListener("change", propose);
+  return (now) => {
+    vault = now;
+    if (vault) return open().catch((error) => show(error instanceof Shut ? "broken" : "offline"));
+    turn++;
+    card = null;
+    for (const box of boxes) [box.checked, box.disabled] = [false, true];
+    return show(form.dataset.closed);
+  };
+}
+
+// The receiver's page
+
+function words(page, path, value) {
+  if (path === "phone" || path === "emergency") {
+    const { number, times, voicemail, name, phone, relation } = value;
+    const voice = { true: page.dataset.voiceSafe, false: page.dataset.voiceUnsafe }[voicemail];
+    return [number, times, voice, name, phone, relation].filter(Boolean).join(". ");
+  }
+  if (typeof value === "boolean") return value ? page.dataset.mailSafe : page.dataset.mailUnsafe;
+  return Array.isArray(value) ? value.join(", ") : String(value);
+}
+
+function reading(page) {
+  const labels = JSON.parse(page.dataset.labels);
+  const rows = [...page.querySelectorAll("[data-disclosure]")];
+  let vault = null;
+
+  function say(row, name) {
+    for (const part of row.querySelectorAll("[data-says]")) part.hidden = part.dataset.says !== name;
+  }
+
+  function shut(row) {
+    row.querySelector("[data-fields]").replaceChildren();
+    row.querySelector("[data-open]").hidden = false;
+    row.querySelector("[data-close]").hidden = true;
+  }
+
+  /** The agency's pair for that key, this version's or an older one's that is still kept. */
+  async function pairFor(publicText) {
+    const { handovers } = await readState();
+    const kept = handovers.find((each) => each.public === publicText);
+    if (!kept) throw new Shut("hand-over key");
+    const where = { publicKey: fromBase64url(kept.public) };
+    const bytes = await vault.openHandoverKey(where, fromBase64url(kept.sealed));
+    try {
+      return await pairOf(bytes);
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  async function open(row) {
+    vault ??= (await opened()) ?? (await askToOpen());
+    if (!vault) return;
+    say(row, "working");
+    try {
+      const id = row.dataset.disclosure;
+      const { sender, data_class: dataClass, receiver_key: key, sealed } = await post(row.dataset.to);
+      const where = { sender: String(sender), receiver: whose.agency, disclosure: id, dataClass };
+      const fields = await openHandover(where, await pairFor(key), fromBase64url(sealed));
+      if (!vault) return say(row, ""); // locked meanwhile
+      const found = Object.entries(labels).flatMap(([path, label]) => {
+        const value = fieldAt(fields, path.split("."));
+        if (isNothing(value)) return [];
+        const [term, text] = [document.createElement("dt"), document.createElement("dd")];
+        [term.textContent, text.textContent] = [label, words(page, path, value)];
+        return [term, text];
+      });
+      row.querySelector("[data-fields]").replaceChildren(...found);
+      row.querySelector("[data-open]").hidden = true;
+      row.querySelector("[data-close]").hidden = false;
+      row.querySelector("[data-close]").focus();
+      say(row, "");
+    } catch (error) {
+      say(row, error instanceof Refused && error.status === 404 ? "over" : wordFor(error) === "failed" ? "failed" : "shut");
+    }
+  }
+
+  for (const row of rows) {
+    row.querySelector("[data-open]").addEventListener("click", () => open(row));
+    row.querySelector("[data-close]").addEventListener("click", () => {
+      shut(row);
+      row.querySelector("[data-open]").focus();
+    });
+  }
+  return (now) => {
+    vault = now;
+    if (!vault) rows.forEach(shut);
+  };
+}
+
+const parts = [
+  ...[...document.querySelectorAll("form[data-hand-over]")].map(sending),
+  ...[...document.querySelectorAll("[data-handed-to-us]")].map(reading),
+];
+whenChanged((vault) => parts.forEach((part) => part(vault)));
+window.addEventListener("pagehide", () => parts.forEach((part) => part(null)));
