@@ -98,11 +98,11 @@ def state() -> dict[str, Any]:
             }
             for one in versions
         ],
-        "book": {"serial": newest.book_serial, "sealed": _text(newest.book_sealed)} if newest else None,
+        "book": {"serial": newest.book_serial, "sealed": text_of(newest.book_sealed)} if newest else None,
         "handover": _handover(newest) if newest else None,
         # Every living version's: what was sealed to an older one is opened until it is over.
         "handovers": [_handover(one) for one in versions if one.destroyed_at is None],
-        "kit": {"number": kit.kit_number, "public": _text(kit.public_key)} if kit else None,
+        "kit": {"number": kit.kit_number, "public": text_of(kit.public_key)} if kit else None,
         "kit_wraps": [_wrap(one) for one in _wraps().filter(member=kit)] if kit else [],
         "me": me,
         "members": [
@@ -110,7 +110,7 @@ def state() -> dict[str, Any]:
                 "id": str(one.pk),
                 "user": str(one.user_id),
                 "name": one.user.name if one.user else "",
-                "public": _text(one.public_key),
+                "public": text_of(one.public_key),
                 "made_at": one.made_at.isoformat(),
                 "waits": one.pk not in wrapped,
                 "may_open": one.user_id in may,
@@ -194,19 +194,19 @@ def _state_of(mine: MemberKey | None, newest: VaultKey | None, me: dict[str, Any
 def _own(mine: MemberKey) -> dict[str, Any]:
     return {
         "id": str(mine.pk),
-        "public": _text(mine.public_key),
-        "trust": {"serial": mine.trust_serial, "sealed": _text(mine.trust_sealed)}
+        "public": text_of(mine.public_key),
+        "trust": {"serial": mine.trust_serial, "sealed": text_of(mine.trust_sealed)}
         if mine.trust_serial
         else None,
         "openers": [
             {
                 "id": str(one.pk),
                 "kind": one.kind,
-                "credential": _text(one.credential_id),
-                "salt": _text(one.salt),
+                "credential": text_of(one.credential_id),
+                "salt": text_of(one.salt),
                 "memory": one.memory_kib,
                 "passes": one.passes,
-                "sealed": _text(one.private_sealed),
+                "sealed": text_of(one.private_sealed),
                 "made_at": one.made_at.isoformat(),
             }
             for one in Opener.objects.filter(member=mine)
@@ -217,18 +217,18 @@ def _own(mine: MemberKey) -> dict[str, Any]:
 
 def _wrap(one: KeyWrap) -> dict[str, Any]:
     to = f"kit {one.member.kit_number}" if one.member.kit_number else str(one.member_id)
-    sealed, tag = _text(one.wrapped), _text(one.tag)
+    sealed, tag = text_of(one.wrapped), text_of(one.tag)
     return {
         "version": one.version,
         "to": to,
-        "sender": _text(one.sender.public_key),
+        "sender": text_of(one.sender.public_key),
         "sealed": sealed,
         "tag": tag,
     }
 
 
 def _handover(newest: VaultKey) -> dict[str, str]:
-    return {"public": _text(newest.handover_public), "sealed": _text(newest.handover_sealed)}
+    return {"public": text_of(newest.handover_public), "sealed": text_of(newest.handover_sealed)}
 
 
 # The acts of a person on their own key
@@ -677,7 +677,8 @@ def _take_wraps(
     )
 
 
-def _text(box: bytes | memoryview) -> str:
+def text_of(box: bytes | memoryview) -> str:
+    """Bytes as scripts read them: base64url without padding."""
     return base64.urlsafe_b64encode(bytes(box)).rstrip(b"=").decode()
 
 

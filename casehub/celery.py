@@ -33,6 +33,7 @@ app.conf.update(
         "sweep": {"task": "casehub.sweep", "schedule": 20.0},
         "seal": {"task": "casehub.seal_ledgers", "schedule": 60.0},
         "snapshot": {"task": "casehub.snapshot_months", "schedule": 3600.0},
+        "disclosures": {"task": "casehub.empty_disclosures", "schedule": 300.0},
         "tidy": {"task": "casehub.tidy", "schedule": 3600.0},
     },
 )
@@ -77,6 +78,20 @@ def snapshot_months() -> int:
     from reporting.tasks import snapshot
 
     return snapshot()
+
+
+@app.task(name="casehub.empty_disclosures")
+def empty_disclosures() -> int:
+    """Throw away what was handed over and is over. Nobody could read it since; this takes the bytes, too."""
+    from agencies.models import Agency
+    from agencies.scope import Actor, acting_as
+    from referrals import disclosures
+
+    gone = 0
+    for agency in Agency.objects.all():
+        with acting_as(Actor.hub(agency)):
+            gone += disclosures.empty_what_is_over()
+    return gone
 
 
 @app.task(name="casehub.tidy")

@@ -1,8 +1,21 @@
 """When an older version of an agency's vault key may be destroyed. Who may ask, and what is then destroyed,
 stands in agencies/cardkeys.py."""
 
+from agencies.models import VaultKey
 from agencies.scope import current_actor
 from agencies.scope.counting import counting
+from referrals import disclosures
+
+
+def still_opens(version: int) -> bool:
+    """Whether anything stands under the version that only it opens: a card, or what was handed to us."""
+    return opens_a_card(version) or opens_a_disclosure(version)
+
+
+def opens_a_disclosure(version: int) -> bool:
+    """Whether something live was sealed to the hand-over key that stands under the version."""
+    kept = VaultKey.objects.filter(agency_id=current_actor().agency_id, version=version)
+    return any(disclosures.is_awaited(bytes(key.handover_public)) for key in kept)
 
 
 def opens_a_card(version: int) -> bool:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
-from agencies import actions, affairs, ledger
+from agencies import actions, affairs, cardkeys, ledger
 from agencies.doors import AgencyView
 from agencies.models import (
     Agency,
@@ -233,6 +233,7 @@ class SharingPage(Page):
         return {
             "agency": Agency.objects.get(pk=self.actor.agency_id),
             "in_force": affairs.agreement_in_force(),
+            "handover_key": cardkeys.own_handover_key(),
             "versions": SharingAgreement.objects.select_related("signed_by").order_by("-version"),
             "text": AGREEMENT,
             "form": AgreementForm(),

@@ -15,8 +15,8 @@ from fido2.utils import websafe_encode
 from agencies import cardkeys
 from agencies.doors import AgencyView
 from agencies.roles import Permission
-from casehub.old_keys import opens_a_card
-from casehub.pages.agency import Page
+from casehub.old_keys import still_opens
+from casehub.pages.agency import Page, tabs
 from casehub.signin import passkeys_of
 from referrals.web.deeds import deed
 
@@ -44,6 +44,22 @@ class KeysPage(Page):
         }
 
 
+class PartnersPage(Page):
+    """The other agencies' hand-over keys, each with its code to be compared, and our own."""
+
+    name, template = "partners", "casehub/partners.html"
+    needs = Permission.CARD_OPEN
+
+    def context(self) -> dict[str, Any]:
+        own = cardkeys.own_handover_key()
+        return {
+            "tabs": tabs(self.actor, "card_keys"),
+            "keeps": self.actor.may(Permission.CARD_KEEP),
+            "partners": [(one.agency, cardkeys.text_of(one.public_key)) for one in cardkeys.partners()],
+            "listed": cardkeys.text_of(own.public_key) if own and own.agreement_id else "",
+        }
+
+
 class State(AgencyView):
     """What a browser needs to open the vault."""
 
@@ -64,8 +80,8 @@ class File(AgencyView):
         return _unkept(response)
 
 
-def _no_card_under(_: dict[str, Any]) -> list[int]:
-    return cardkeys.finish(opens_a_card)
+def _nothing_under(_: dict[str, Any]) -> list[int]:
+    return cardkeys.finish(still_opens)
 
 
 Doing = Callable[[dict[str, Any]], Any]
@@ -76,7 +92,7 @@ HOLDERS: dict[str, Doing] = {
     "opener/remove": cardkeys.remove_opener,
     "trust": cardkeys.keep_trust,
     "drop": cardkeys.drop,
-    "finish": _no_card_under,
+    "finish": _nothing_under,
 }
 KEEPERS: dict[str, Doing] = {
     "begin": cardkeys.begin,
@@ -85,6 +101,7 @@ KEEPERS: dict[str, Doing] = {
     "rotate": cardkeys.rotate,
     "kit": cardkeys.new_kit,
     "kit/use": cardkeys.use_kit,
+    "partner": cardkeys.pin,
 }
 ACTS = HOLDERS | KEEPERS
 
@@ -131,6 +148,7 @@ def _unkept(response: HttpResponse) -> HttpResponse:
 
 urlpatterns = [
     path("agency/card-keys/", KeysPage.as_view(), name="card_keys"),
+    path("agency/card-keys/partners/", PartnersPage.as_view(), name="partners"),
     path("vault/", State.as_view(), name="vault_state"),
     path("vault/file/", File.as_view(), name="vault_file"),
     *[

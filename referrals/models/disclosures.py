@@ -41,7 +41,7 @@ class Disclosure(Scoped):
 
     The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock,
     unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` is emptied soon after.
-    `release` names the release of information it stands under: the handing-over's own id until those have rows.
+    `release` names the release of information it stands under: the id of the handing-over until those exist.
     """
 
     handover = models.ForeignKey(Handover, models.PROTECT, related_name="disclosures", db_constraint=False)

@@ -18,6 +18,7 @@ from agencies.roles import Permission
 from referrals import queries
 from referrals.forms.clients import FilterForm, FindForm
 from referrals.models import Client, Draft, Referral
+from referrals.web.cards import closed_state
 from referrals.web.entry import ENTRIES, entry_url
 from referrals.web.words import day_words
 
@@ -118,6 +119,8 @@ class Clients(AgencyView):
             "filters": filters,
             "is_filtered": filters.is_bound and filters.is_valid() and any(filters.cleaned_data.values()),
             "may_edit": self.actor.may(Permission.CLIENT_EDIT),
+            "may_keep_cards": self.actor.may(Permission.CARD_KEEP),
+            "closed": closed_state(self.actor),
             "page": page,
             "rows": rows_of(shown),
         }
@@ -163,7 +166,13 @@ class Find(AgencyView):
 
     def _page(self, form: FindForm) -> HttpResponse:
         seen = [(client, queries.code_of(client)) for client in queries.recently_seen()]
-        return TemplateResponse(self.request, "referrals/find.html", {"form": form, "seen": seen})
+        context = {
+            "form": form,
+            "seen": seen,
+            "may_keep_cards": self.actor.may(Permission.CARD_KEEP),
+            "closed": closed_state(self.actor),
+        }
+        return TemplateResponse(self.request, "referrals/find.html", context)
 
 
 class Referrals(AgencyView):
@@ -184,5 +193,11 @@ class Referrals(AgencyView):
         rows = [(row, queries.code_of(row.client)) for row in page.object_list] if tab == "sent" else []
         if rows:
             ledger.record("client.listed", rows=len(rows))
-        context = {"tab": tab, "page": page, "rows": rows, "waiting": queries.inbox().count()}
+        context = {
+            "tab": tab,
+            "page": page,
+            "rows": rows,
+            "waiting": queries.inbox().count(),
+            "may_open_cards": self.actor.may(Permission.CARD_OPEN),
+        }
         return TemplateResponse(request, "referrals/referrals.html", context)
