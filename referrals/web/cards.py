@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from agencies import cardkeys, ledger
 from agencies.doors import AgencyView
 from agencies.roles import Permission
+from agencies.scope import Actor
 from referrals import actions, queries
 from referrals.actions import CardMoved, SealedCard
 from referrals.models import Client, ContactCard
@@ -78,12 +79,12 @@ def few(value: Any) -> list[Any]:
     return value
 
 
-def closed_state() -> str:
-    """What a page says while no card is open on it: no vault has begun ("nobody"), this worker was not let
-    in yet ("nokey"), or it is shut ("locked")."""
-    if not cardkeys.version_in_force():
+def closed_state(actor: Actor) -> str:
+    """What a page says while no card is open on it: no vault has begun, or not for this role ("nobody"), this
+    worker was not let in yet ("nokey"), or it is shut ("locked")."""
+    if not actor.may(Permission.CARD_OPEN):
         return "nobody"
-    return "locked" if queries.holds_newest_key() else "nokey"
+    return {None: "nobody", False: "nokey", True: "locked"}[cardkeys.holds_newest()]
 
 
 class CardsView(AgencyView):
@@ -171,6 +172,6 @@ class CardPage(ClientPage):
             "client": found,
             "code": queries.code_of(found),
             "card": queries.card_of(found),
-            "closed": closed_state(),
+            "closed": closed_state(self.actor),
         }
         return TemplateResponse(request, "referrals/card.html", context)

@@ -109,7 +109,7 @@ class ClientView(ClientPage):
             "screened": record.screenings[0] if record.screenings else None,
             "card": queries.card_of(found) if self.actor.may(Permission.CARD_OPEN) else None,
             "may_open_cards": self.actor.may(Permission.CARD_OPEN),
-            "closed": closed_state() if self.actor.may(Permission.CARD_OPEN) else "nobody",
+            "closed": closed_state(self.actor),
             "may_edit": self.actor.may(Permission.CLIENT_EDIT),
             "may_refer": self.actor.may(Permission.REFERRAL_SEND),
             "may_restrict": self.actor.may(Permission.CLIENT_RESTRICT),
@@ -160,6 +160,7 @@ class ClientNew(Entry):
         return {
             "same_code": _same_code(form, None),
             "may_open_cards": self.actor.may(Permission.CARD_OPEN),
+            "closed": closed_state(self.actor),
             # What was sealed for a form that came back with errors is opened again by its script.
             "card": {name: posted.get(f"card_{name}", "") for name in ("sealed", "saved_at", "version")},
         }

@@ -5,6 +5,7 @@ import { displayName } from "./card.js";
 import "./cardform.js";
 import "./cardsearch.js";
 import { Shut } from "./box.js";
+import { day } from "./day.js";
 import { whenChanged } from "./session.js";
 import { isOtherKey, openCards } from "./store.js";
 
@@ -17,13 +18,14 @@ function places() {
 
 // Names
 
-function name(place, card) {
+function name(place, row) {
   if (place.querySelector(":scope > [data-card-name]")) return;
-  const shown = card && displayName(card);
-  if (!shown) return;
+  const shown = row?.card && displayName(row.card);
+  const broken = row?.error && !isOtherKey(row.error) && document.getElementById("card-broken")?.content.cloneNode(true);
+  if (!shown && !broken) return;
   const label = document.createElement("span");
   label.dataset.cardName = "";
-  label.textContent = shown;
+  label.append(broken || shown);
   place.prepend(label, " ");
 }
 
@@ -42,11 +44,11 @@ function field(key) {
   return header.querySelector(`[data-card-field="${key}"]`);
 }
 
-function put(key, text) {
+function put(key, ...content) {
   const place = field(key);
-  place.textContent = text ?? "";
+  place.replaceChildren(...content.filter(Boolean));
   const row = place.closest("[data-card-row]");
-  if (row) row.hidden = !text;
+  if (row) row.hidden = !place.hasChildNodes();
 }
 
 function show(state) {
@@ -56,24 +58,62 @@ function show(state) {
     one.hidden = !one.dataset.when.split(" ").includes(state);
 }
 
-function inWords(card) {
+function word(name) {
+  return header.querySelector("[data-card-words]").content.querySelector(`[data-word="${name}"]`)?.textContent ?? name;
+}
+
+function safety(is, unknown) {
+  return word({ true: "safe", false: "unsafe" }[is] ?? unknown);
+}
+
+function inWords({ card, savedAt }) {
   const { voicemail, number, times } = card.phone ?? {};
-  const voice = { true: header.dataset.voiceSafe, false: header.dataset.voiceUnsafe }[voicemail];
+  const { name, phone, relation } = card.emergency ?? {};
+  const { used, legal, other } = card.name ?? {};
+  const known = (one, separator) => one.filter(Boolean).join(separator);
   put("pronouns", card.pronouns);
   put("alert", card.alert);
-  put("phone", [number, times].filter(Boolean).join(". "));
-  put("voicemail", number || voice ? (voice ?? header.dataset.voiceUnknown) : "");
+  put("phone", known([number, times], ". "));
+  put("voicemail", (number || voicemail !== undefined) && safety(voicemail, "leave-none"));
   put("code_word", card.code_word);
-  put("language", [card.language, card.interpreter].filter(Boolean).join(", "));
-  const facts = header.querySelector("[data-card-facts]");
-  facts.hidden = [...facts.querySelectorAll("[data-card-row]")].every((row) => row.hidden);
+  put("language", known([card.language, card.interpreter], ", "));
+  put("legal", used && legal);
+  put("other", known(other ?? [], ", "));
+  put("birth", card.birth && day(card.birth));
+  put("address", card.address);
+  put("mail", card.address && safety(card.address_safe, "send-none"));
+  put("emergency", known([name, relation, phone], ", "));
+  const ids = [card.ids?.ssn4 && word("ssn4").replace("{n}", card.ids.ssn4), ...(card.ids?.other ?? [])];
+  put("ids", known(ids, ", "));
+  put("kept", word("kept").replace("{day}", day(savedAt * 1000)));
+  const facts = [...header.querySelectorAll("[data-card-facts] [data-card-row]")];
+  header.querySelector("[data-card-empty]").hidden = facts.some((row) => !row.hidden);
+}
+
+/** Those whose cards this reader may open by name, as links; of the rest only that they are there. */
+async function relate(card, mine) {
+  const relations = (card.relations ?? []).filter((one) => typeof one?.client === "string");
+  if (!relations.length) return;
+  const found = await openCards(vault, [...new Set(relations.map((one) => one.client))]).catch(() => new Map());
+  if (mine !== turn) return;
+  const lines = relations.map(({ client, kind }) => {
+    const line = document.createElement("span");
+    line.className = "card__related";
+    const theirs = found.get(client)?.card;
+    const who = document.createElement(theirs ? "a" : "span");
+    if (theirs) who.href = header.dataset.url.replace("00000000-0000-0000-0000-000000000000", client);
+    who.textContent = theirs ? displayName(theirs) || word("nameless") : word("closed");
+    line.append(who, kind ? ` (${word(kind)})` : "");
+    return line;
+  });
+  put("related", ...lines);
+  header.querySelector("[data-card-empty]").hidden = true;
 }
 
 function wipeHeader() {
   if (!header) return;
-  for (const key of ["pronouns", "alert", "phone", "voicemail", "code_word", "language"]) put(key, "");
+  for (const { dataset } of header.querySelectorAll("[data-card-field]")) put(dataset.cardField);
   field("name").textContent = header.dataset.code;
-  field("code").textContent = "";
 }
 
 function showHeader(row, failed) {
@@ -86,14 +126,28 @@ function showHeader(row, failed) {
   field("name").textContent = displayName(row.card) || header.dataset.code;
   if (displayName(row.card)) field("code").textContent = header.dataset.code;
   show("open");
-  inWords(row.card);
+  inWords(row);
+  relate(row.card, turn);
 }
+
+// The list's line: why a name is missing
+
+function say(troubles) {
+  for (const one of document.querySelectorAll("[data-card-trouble]"))
+    one.hidden = !troubles.has(one.dataset.cardTrouble);
+}
+
+function trouble(row) {
+  return isOtherKey(row.error) ? "newer" : "broken";
+}
+
 
 // Both
 
 function wipe() {
   turn++;
   places().forEach(unname);
+  say(new Set());
   wipeHeader();
 }
 
@@ -112,7 +166,8 @@ async function look() {
   }
   // Locked, or asked again, while the hub was answering.
   if (mine !== turn) return;
-  for (const place of all) name(place, found.get(place.dataset.card)?.card);
+  for (const place of all) name(place, found.get(place.dataset.card));
+  say(new Set([failed && "offline", ...[...found.values()].filter((row) => row.error).map(trouble)]));
   if (header) showHeader(found.get(header.dataset.client), failed);
 }
 

@@ -2,6 +2,7 @@
 // for at the first key and stay in this page's memory; what is typed goes nowhere.
 
 import { displayName, likely, matches, searchText, sortKey } from "./card.js";
+import { day } from "./day.js";
 import { opened, whenChanged } from "./session.js";
 import { allCards } from "./store.js";
 
@@ -51,6 +52,8 @@ function paused(work) {
 }
 
 function searching(section) {
+  const box = section.querySelector("[data-card-searching]");
+  if (!box) return () => {}; // this person has no key
   const input = section.querySelector("input");
   const list = section.querySelector("ul");
   const count = section.querySelector("[aria-live]");
@@ -63,7 +66,7 @@ function searching(section) {
       const all = await everyCard();
       if (query !== input.value.trim()) return;
       const found = all.filter((row) => matches(query, row.text));
-      list.replaceChildren(...found.slice(0, SHOWN).map((row) => item(section, row, row.card.birth ?? "")));
+      list.replaceChildren(...found.slice(0, SHOWN).map((row) => item(section, row, row.card.birth ? day(row.card.birth) : "")));
       const said = found.length === 1 ? one : found.length > SHOWN ? more : many;
       count.textContent = found.length ? said.replace("{n}", found.length).replace("{shown}", SHOWN) : none;
     } catch {
@@ -79,7 +82,7 @@ function searching(section) {
 
   input.addEventListener("input", paused(look));
   return (vault) => {
-    section.hidden = !vault;
+    box.hidden = !vault;
     if (!vault) input.value = "";
     clear();
   };

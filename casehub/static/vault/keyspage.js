@@ -2,6 +2,7 @@
 // from the page; what is sealed and how stands in keys.js, who is trusted when opening in session.js.
 
 import { fromBase64url, random, toBase64url } from "./box.js";
+import { day } from "./day.js";
 import {
   NEW_COST,
   codeOf,
@@ -77,16 +78,6 @@ async function show() {
 
 function row(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
-}
-
-/** A day as the pages write it: 9 Jan 2026. */
-function day(moment) {
-  const lang = document.documentElement.lang;
-  return new Date(moment).toLocaleDateString(lang === "en" ? "en-GB" : lang, {
-    day: "numeric",
-    month: "short",
-    year: "numeric",
-  });
 }
 
 function showOpeners() {

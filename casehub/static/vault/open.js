@@ -11,6 +11,7 @@ import {
   lock,
   openWithPasskey,
   openWithPassphrase,
+  readState,
   whenChanged,
 } from "./session.js";
 import { catchUp } from "./reseal.js";
@@ -18,9 +19,13 @@ import { catchUp } from "./reseal.js";
 const dialog = document.getElementById("vault");
 const form = dialog?.querySelector("[data-vault-form]");
 const field = form?.querySelector("input");
+const touch = form?.querySelector("[data-vault-passkey]");
+// What is said where typing or touching would not help.
+const NO_WAY = ["confirm", "nothing", "none", "waiting", "newer"];
 let waiting = [];
 let use = null;
 let accept = null;
+let asker = null;
 
 /** The name under which the page has words for what went wrong. */
 export function wordFor(error) {
@@ -40,7 +45,15 @@ export function wordFor(error) {
 
 function say(name) {
   for (const one of dialog.querySelectorAll("[data-vault-says]")) one.hidden = one.dataset.vaultSays !== name;
-  form.hidden = name === "confirm"; // one question at a time
+  form.hidden = NO_WAY.includes(name);
+}
+
+function way(kind) {
+  return form.querySelector(`[data-vault-way=${kind}]`);
+}
+
+function focusFirstWay() {
+  if (!form.hidden) (way("passkey").hidden ? field : touch).focus();
 }
 
 function settle(value) {
@@ -68,28 +81,49 @@ async function attempt(opening) {
     say("");
     settle(vault);
     dialog.close();
+    // What asked is gone with the lock.
+    document.getElementById(asker?.dataset.then)?.focus();
   } catch (error) {
     say(wordFor(error));
     if (error instanceof NotConfirmed) {
       accept = error.accept;
       people(error);
       dialog.querySelector("[data-vault-confirm]").focus();
-    } else field.focus();
+    } else focusFirstWay();
   } finally {
     form.removeAttribute("aria-busy");
   }
 }
 
+// Only the ways that this person has; where it is a passkey alone, it is asked for at once.
+async function offer() {
+  form.hidden = true;
+  let ways = ["passkey", "passphrase"];
+  try {
+    const { me, state } = await readState();
+    if (!me || (state === "waiting" && !use)) throw new NoKey(state);
+    ways = ways.filter((kind) => me.openers.some((one) => one.kind === kind));
+    if (!("PublicKeyCredential" in window)) ways = ways.filter((kind) => kind !== "passkey");
+    say(ways.length ? "" : "nopasskey");
+  } catch (error) {
+    say(wordFor(error));
+  }
+  for (const kind of ["passkey", "passphrase"]) way(kind).hidden = !ways.includes(kind);
+  form.querySelector("[type=submit]").classList.toggle("usa-button--outline", ways.includes("passkey"));
+  focusFirstWay();
+  if (ways.join() === "passkey" && dialog.open && !form.hidden) attempt(() => openWithPasskey(use));
+}
+
 /**
  * Asks the person to open the vault: the vault, or null if they did not. `borrow(privateBytes, state)` has the member's
- * private key until its promise is done.
+ * private key until its promise is done. Focus goes to the element that `from` names as `data-then`, else back.
  */
-export function askToOpen(borrow = null) {
+export function askToOpen(borrow = null, from = null) {
   if (!dialog) return Promise.resolve(null);
-  use = borrow;
+  [use, asker] = [borrow, from];
   say("");
   if (!dialog.open) dialog.showModal();
-  field.focus();
+  offer();
   return new Promise((resolve) => waiting.push(resolve));
 }
 
@@ -100,15 +134,18 @@ if (dialog) {
     field.value = "";
     attempt(() => openWithPassphrase(typed, use));
   });
-  dialog.querySelector("[data-vault-passkey]").addEventListener("click", () => attempt(() => openWithPasskey(use)));
+  touch.addEventListener("click", () => attempt(() => openWithPasskey(use)));
   dialog.querySelector("[data-vault-confirm]").addEventListener("click", () => accept && attempt(accept));
   dialog.addEventListener("close", () => {
     field.value = "";
     settle(null);
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-vault-open]")) askToOpen();
-    else if (event.target.closest("[data-vault-lock]")) lock();
+    const [opens, locks] = ["open", "lock"].map((name) => event.target.closest(`[data-vault-${name}]`));
+    if (opens) askToOpen(null, opens);
+    if (!locks) return;
+    lock();
+    document.getElementById(locks.dataset.then)?.focus();
   });
   const line = document.getElementById("vault-foot")?.content.cloneNode(true);
   const foot = document.querySelector("footer.foot");
