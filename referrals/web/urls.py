@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from referrals.web import bulkcards, cards, clients, contacts, day, entry, handover, imports, services
+from referrals.web import bulkcards, cards, clients, contacts, day, disclosures, entry, handover, imports, services
 
 app_name = "referrals"
 
@@ -32,6 +32,15 @@ urlpatterns = [
     path("referrals/", day.Referrals.as_view(), name="referrals"),
     path("referrals/<uuid:pk>/", handover.ReferralView.as_view(), name="referral"),
     path("offers/<uuid:pk>/", handover.OfferView.as_view(), name="offer"),
+    path("clients/<uuid:client>/hand-over/", disclosures.HandOverPage.as_view(), name="hand_over"),
+    path("handovers/", disclosures.HandoverNew.as_view(), name="handover_new"),
+    path(
+        "handovers/<uuid:handover>/withdraw/",
+        disclosures.HandoverWithdraw.as_view(),
+        name="handover_withdraw",
+    ),
+    path("handed-to-us/", disclosures.HandedToUs.as_view(), name="handed_to_us"),
+    path("disclosures/<uuid:disclosure>/open/", disclosures.DisclosureOpen.as_view(), name="disclosure_open"),
     path("drafts/<slug:form>/", entry.KeepDraft.as_view(), name="draft"),
     path("drafts/<slug:form>/<uuid:client>/", entry.KeepDraft.as_view(), name="draft"),
     *bulkcards.urlpatterns,
