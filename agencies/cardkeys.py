@@ -624,7 +624,7 @@ def _publish(actor: Actor, public: bytes) -> None:
     ledger.record("vault.handover_key_made", key, why=key.code)
 
 
-def handover_code(agency_id: int, public: bytes) -> str:
+def handover_code(agency_id: int | str, public: bytes) -> str:
     """The 20 digits of a hand-over key (card-formats.md, "Codes"). Browsers work them out by themselves."""
     groups = []
     for index in range(4):
