@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from referrals.web import bulkcards, cards, clients, contacts, day, disclosures, entry, handover, imports, services
+from referrals.web import bulkcards, cards, clients, contacts, day, disclosures, entry, handover, imports, labels, services
 
 app_name = "referrals"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("day/", day.Caseload.as_view(), name="caseload"),
     path("find/", day.Find.as_view(), name="find"),
     path("clients/", day.Clients.as_view(), name="clients"),
+    path("clients/labels/", labels.Labels.as_view(), name="labels"),
     path("clients/new/", clients.ClientNew.as_view(), name="client_new"),
     path("clients/<uuid:client>/", clients.ClientView.as_view(), name="client"),
     path("clients/<uuid:client>/edit/", clients.ClientEdit.as_view(), name="client_edit"),
