@@ -73,8 +73,7 @@ def client(world):
 @pytest.fixture
 def given(world, client, public):
     with world.acting("A"):
-        made = disclosures.hand_over(**handing(world, client, public, parts=[part(), part("contact")]))
-    return made
+        return disclosures.hand_over(**handing(world, client, public, parts=[part(), part("contact")]))
 
 
 def seen_by(world, letter):
@@ -99,7 +98,9 @@ def test_nothing_of_the_senders_client_goes_across(world, given, client):
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM referrals_disclosure")
             assert str(client.pk) not in str(cursor.fetchall())
-            cursor.execute("SELECT client_id FROM referrals_disclosure d JOIN referrals_handover h ON h.id = handover_id")
+            cursor.execute(
+                "SELECT client_id FROM referrals_disclosure d JOIN referrals_handover h ON h.id = handover_id"
+            )
             assert cursor.fetchall() == []
 
 
@@ -132,7 +133,9 @@ def test_by_the_databases_clock_it_is_over_on_the_next_read(world, given, change
 
 def test_the_clock_is_the_statements_not_the_transactions(world, given):
     with world.acting("A"):
-        Disclosure.objects.update(starts_at=Now() - timedelta(days=1), ends_at=Now() + timedelta(milliseconds=700))
+        Disclosure.objects.update(
+            starts_at=Now() - timedelta(days=1), ends_at=Now() + timedelta(milliseconds=700)
+        )
     with world.acting("B"), connection.cursor() as cursor:
         assert disclosures.received().count() == 2
         cursor.execute("SELECT pg_sleep(1)")
