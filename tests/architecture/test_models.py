@@ -75,6 +75,7 @@ NOT_SCOPED = {
     "agencies.Award": "below scope",
     "agencies.AwardProject": "below scope",
     "agencies.SharingAgreement": "below scope",
+    "agencies.HandoverKey": "below scope",
     "agencies.KeyWrap": "below scope",
     "agencies.MemberKey": "below scope",
     "agencies.Opener": "below scope",

@@ -11,6 +11,7 @@ import pytest
 from django.db import connections, models
 from guardian.shortcuts import assign_perm
 
+from agencies.models import HandoverKey, SharingAgreement
 from agencies.scope.rows import MINE
 from referrals.models import Client, Restriction
 from tests.attacks import postgres
@@ -115,6 +116,11 @@ class Wall:
         self.app("S")
         return self.bench.count(f"{table} WHERE agency_id = %s", self.id["A"]) == 0
 
+    def every_agency_reads_what_is_published(self, table: str) -> bool:
+        """R has a hand-over key on a signed agreement."""
+        self.app("S")
+        return self.bench.count(f"{table} WHERE agency_id = %s", self.id["R"]) == 1
+
     def a_closed_clients_rows_open_to_the_named_worker_only(self, table: str) -> bool:
         row = CLOSED[table]
         self.bench.become("casehub_app", agency=self.id["A"], user=self.worker["A"])
@@ -208,6 +214,8 @@ CLOSED: dict[str, str] = {}
 def wall(lasting_world) -> Iterator[Wall]:
     rows = Rows(lasting_world).everything("A", "B")
     lasting_world.person("R"), lasting_world.person("S")
+    on_it = rows.fresh(SharingAgreement, "R")
+    rows.fresh(HandoverKey, "R", agreement=on_it, ended_at=None)
     CLOSED.clear()
     CLOSED.update(_close_a_client(rows))
     with postgres.bench() as bench:
@@ -272,6 +280,11 @@ def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]
                 "(current_setting('casehub.counting', true) = 'network')"
             )
             yield table, inherited, wall.the_counting_policy_is_no_agencys, table
+        elif one.name == "published":
+            yield table, gone, wall.every_agency_reads_what_is_published, table
+            loose = f"{anew} FOR SELECT TO casehub_app USING (true)"
+            yield table, loose, wall.an_agency_sees_no_foreign_row, table
+            yield table, loose, wall.nobody_sees_nothing, table
         else:
             yield table, gone, wall.the_other_party_reads_it, table
             loose = f"{anew} FOR SELECT TO casehub_app USING (true)"
