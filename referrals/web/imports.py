@@ -63,6 +63,7 @@ class Imports(AgencyView):
             {
                 "form": form or UploadForm(),
                 "jobs": [(one, _STATES[JobState(one.state)]) for one in found],
+                "keeps": self.actor.may(Permission.CARD_KEEP),
             },
         )
 

@@ -12,6 +12,7 @@ const AT_ONCE = 200;
 const MOST_SENT = 2 ** 20;
 // A card's box is 64 KiB at most; what has longer lines is no file of cards.
 const LONGEST_LINE = 2 ** 17;
+const MOST_MOVES = 3;
 const SHOWN = 200;
 const SAY_MS = 3000;
 
@@ -173,7 +174,7 @@ async function save(vault, todo, outcome) {
       const { revision, refused, gone } = cards[i];
       if (refused) throw new Halt("refused", { detail: refused });
       if (gone) outcome.missing.push(brief(one.line));
-      else if (!revision) moved.push(one.line);
+      else if (!revision) moved.push({ ...one.line, moves: (one.line.moves ?? 0) + 1 });
       else {
         watermark(one.where.client, revision);
         ends(outcome, one.kind, one);
@@ -207,9 +208,10 @@ async function batch(vault, lines) {
   const all = await Promise.all(lines.map((line) => (line.why ? line : opened(vault, line))));
   outcome.broken.push(...all.filter((line) => line.why).map(brief));
   let left = all.filter((line) => !line.why);
-  for (let round = 0; left.length; round++) {
-    if (round > AT_ONCE) throw new Halt("failed");
+  while (left.length) {
     left = await take(vault, left, outcome);
+    // A hub that says so again and again makes no sense.
+    if (left.some((line) => line.moves > MOST_MOVES)) throw new Halt("failed");
   }
   return outcome;
 }
