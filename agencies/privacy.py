@@ -118,13 +118,25 @@ def reporter_columns(model: type[models.Model]) -> list[str]:
     ]
 
 
-def is_about_a_client(model: type[models.Model]) -> bool:
-    """Whether the table is the clients' own or points at it by `client`."""
+def client_path(model: type[models.Model]) -> str | None:
+    """How a query gets from this table to the client it is about; None where it is about no client.
+
+    The key is called `client`; a table that has none of its own says in `client_by` which way it goes.
+    """
     if model._meta.label == "referrals.Client":
-        return True
-    fields = {field.name: field for field in model._meta.local_concrete_fields}
-    points = fields.get("client")
-    return isinstance(points, models.ForeignKey) and points.remote_field.model._meta.label == "referrals.Client"
+        return "pk"
+    for field in model._meta.local_concrete_fields:
+        if field.name == "client" and isinstance(field, models.ForeignKey):
+            return "client_id"
+    return getattr(model, "client_by", None)
+
+
+def subject_column(model: type[models.Model]) -> str | None:
+    """The column that says whom a sealed text of this table is about: the client's, or the row itself where
+    it is kept for a while only (`sealed_about_itself`). None: about nobody alone."""
+    if model._meta.label == "referrals.Client" or getattr(model, "sealed_about_itself", False):
+        return "id"
+    return "client_id" if client_path(model) == "client_id" else None
 
 
 def shredded_fields(model: type[models.Model], *, cut_source: bool) -> list[str]:

@@ -10,15 +10,18 @@ import json
 import re
 import secrets
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from guardian.shortcuts import assign_perm
@@ -150,8 +153,27 @@ def _set_code(client: Client, code: str) -> None:
     token = vault.token(code, agency=client.agency_id, place="client.code")
     if Client.objects.filter(code_token=token).exclude(pk=client.pk).exists():
         raise _code_is_taken()
-    client.code_sealed = vault.seal(code, agency=client.agency_id, place="client.code", row=client.pk)
+    with _while_not_shredded("code"):
+        client.code_sealed = vault.seal(
+            code, agency=client.agency_id, place="client.code", row=client.pk, subject=client.pk
+        )
     client.code_token = token
+
+
+@contextmanager
+def _while_not_shredded(field: str = "") -> Iterator[None]:
+    """Raises ValidationError, of that field, where the client's identity was shredded."""
+    try:
+        yield
+    except vault.Shredded as error:
+        said = ValidationError(
+            _(
+                "The identity in this record was destroyed. Contacts and services can still be entered, but "
+                "no name, code or note. Make a new record for a person who has come back."
+            ),
+            code="shredded",
+        )
+        raise ValidationError({field: said}) if field else said from error
 
 
 # An envelope around padded content (docs/reference/card-formats.md): header, nonce and tag.
@@ -215,7 +237,7 @@ def _keep_card(client: Client, card: SealedCard) -> int:
     if abs(card.saved_at - timezone.now().timestamp()) > _SAVED_WITHIN.total_seconds():
         raise ValidationError(_("This computer's clock is wrong by more than a day. Set it, then save."))
     facts = {
-        "sealed_e2e": card.sealed,
+        "sealed_e2e": _covered(client.pk, card),
         "key_version": card.key_version,
         "revision": card.revision + 1,
         "saved_at": card.saved_at,
@@ -232,6 +254,13 @@ def _keep_card(client: Client, card: SealedCard) -> int:
         if not stands.update(changed_at=timezone.now(), **facts):
             raise _moved(client)
     return card.revision + 1
+
+
+def _covered(client: UUID, card: SealedCard) -> bytes:
+    """The card under the hub's own cover. Raises ValidationError where the client's identity was shredded."""
+    agency = current_actor().agency_id
+    with _while_not_shredded():
+        return vault.seal(card.sealed, agency=agency, place=ContactCard.PLACE, row=client, subject=client)
 
 
 def _moved(client: Client) -> CardMoved:
@@ -252,7 +281,7 @@ def reseal_cards(cards: Iterable[tuple[UUID, SealedCard]]) -> tuple[int, int]:
             client_id=client_id, revision=card.revision, saved_at=card.saved_at, key_version__lt=newest
         )
         if older.update(
-            sealed_e2e=card.sealed,
+            sealed_e2e=_covered(client_id, card),
             key_version=newest,
             revision=card.revision + 1,
             changed_at=timezone.now(),
@@ -339,7 +368,8 @@ def _sealed_note(row: Touchpoint | Service, note: str) -> bytes:
     if not note:
         return b""
     place = f"{row._meta.model_name}.note"
-    return vault.seal(note, agency=row.agency_id, place=place, row=row.pk)
+    with _while_not_shredded("note"):
+        return vault.seal(note, agency=row.agency_id, place=place, row=row.pk, subject=row.client_id)
 
 
 def _carry_status(client: Client, touchpoint: Touchpoint) -> None:
@@ -529,25 +559,36 @@ def keep_draft(*, form: str, body: Mapping[str, Any], client: Client | None = No
     if draft is None:
         draft = Draft(id=uuid.uuid4(), agency_id=actor.agency_id, user_id=me(), form=form, client=client)
     draft.body_sealed = vault.seal(
-        json.dumps(dict(body)), agency=actor.agency_id, place="draft.body", row=draft.pk
+        json.dumps(dict(body)), agency=actor.agency_id, place="draft.body", row=draft.pk, subject=draft.pk
     )
     draft.save()
     return draft
 
 
 def read_draft(draft: Draft) -> dict[str, Any]:
-    opened = vault.unseal(bytes(draft.body_sealed), agency=draft.agency_id, place="draft.body", row=draft.pk)
+    opened = vault.unseal(
+        draft.body_sealed, agency=draft.agency_id, place="draft.body", row=draft.pk, subject=draft.pk
+    )
     return dict(json.loads(opened))
 
 
 def drop_draft(*, form: str, client: Client | None = None) -> None:
     """The form was saved or thrown away; its draft is gone."""
-    Draft.objects.filter(user_id=me(), form=form, client=client).delete()
+    _drop(Draft.objects.filter(user_id=me(), form=form, client=client))
 
 
 def drop_what_was_kept_for_a_while() -> int:
     """Delete the agency's drafts and refused rows that are older than DRAFTS_LIVE; how many."""
     limit = timezone.now() - DRAFTS_LIVE
-    drafts, _each = Draft.objects.filter(changed_at__lte=limit).delete()
-    refused, _each = RefusedRows.objects.filter(recorded_at__lte=limit).delete()
-    return drafts + refused
+    return _drop(Draft.objects.filter(changed_at__lte=limit)) + _drop(
+        RefusedRows.objects.filter(recorded_at__lte=limit)
+    )
+
+
+def _drop(rows: QuerySet[Any]) -> int:
+    """Delete rows that were sealed under keys of their own, and then the keys, for the backups' sake."""
+    agency, gone = current_actor().agency_id, list(rows.values_list("pk", flat=True))
+    if gone:
+        rows.filter(pk__in=gone).delete()
+        transaction.on_commit(partial(vault.destroy_subject_keys, agency, gone))
+    return len(gone)

@@ -1,6 +1,7 @@
 """Every read of the casework, a function per question. None filters for visibility: PostgreSQL has."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from referrals.models import (
     Restriction,
     Screening,
     Service,
+    Shredding,
     Touchpoint,
 )
 
@@ -42,11 +44,26 @@ def me() -> int:
 
 def code_of(client: Client) -> str:
     """The agency's own code for the client, or a short form of its id where there is none."""
-    if not client.code_sealed:
-        return str(client.pk)[:8].upper()
-    return vault.unseal(
-        bytes(client.code_sealed), agency=client.agency_id, place="client.code", row=client.pk
-    )
+    if client.code_sealed:
+        with _unless_shredded(client.pk):
+            return vault.unseal(
+                client.code_sealed,
+                agency=client.agency_id,
+                place="client.code",
+                row=client.pk,
+                subject=client.pk,
+            )
+    return str(client.pk)[:8].upper()
+
+
+@contextmanager
+def _unless_shredded(client: UUID | None) -> Iterator[None]:
+    """Pass over what does not open because its client was shredded while it was being written."""
+    try:
+        yield
+    except vault.VaultError:
+        if not Shredding.objects.filter(client=client).exists():
+            raise
 
 
 def clients() -> QuerySet[Any]:
@@ -86,6 +103,19 @@ def older_cards(after: UUID | None = None) -> QuerySet[ContactCard]:
     """Cards still under an older version of the key, from behind that client on."""
     older = cards().filter(key_version__lt=cardkeys.version_in_force())
     return older.filter(client_id__gt=after) if after else older
+
+
+def sealed_card(card: ContactCard) -> bytes:
+    """The card as a browser sealed it, out of the hub's own cover; empty once it was shredded."""
+    with _unless_shredded(card.client_id):
+        return vault.unseal_bytes(
+            card.sealed_e2e,
+            agency=card.agency_id,
+            place=ContactCard.PLACE,
+            row=card.client_id,
+            subject=card.client_id,
+        )
+    return b""
 
 
 def card_of(client: Client) -> ContactCard | None:
@@ -261,7 +291,7 @@ def note_of(row: Touchpoint | Service) -> str:
     if not row.note_sealed:
         return ""
     place = f"{row._meta.model_name}.note"
-    return vault.unseal(bytes(row.note_sealed), agency=row.agency_id, place=place, row=row.pk)
+    return vault.unseal(row.note_sealed, agency=row.agency_id, place=place, row=row.pk, subject=row.client_id)
 
 
 def my_drafts() -> QuerySet[Draft]:

@@ -85,7 +85,9 @@ class World:
         with self.acting(letter):
             client = Client(id=uuid.uuid4(), agency=agency, **facts)
             if code:
-                client.code_sealed = vault.seal(code, agency=agency.pk, place="client.code", row=client.pk)
+                client.code_sealed = vault.seal(
+                    code, agency=agency.pk, place="client.code", row=client.pk, subject=client.pk
+                )
                 client.code_token = vault.token(code, agency=agency.pk, place="client.code")
             client.save(force_insert=True)
         return client

@@ -9,14 +9,13 @@ from django.apps import apps
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from agencies.privacy import Privacy, is_about_a_client, reporter_columns, shredded_fields
+from agencies.privacy import Privacy, client_path, reporter_columns, shredded_fields
 
 
 def apply(connection: BaseDatabaseWrapper) -> None:
     """Grant and revoke, so that the database says what the code says. Runs as the owner; idempotent."""
     statements = [
-        "GRANT USAGE ON SCHEMA public TO casehub_app, casehub_reporter, casehub_linker, "
-        "casehub_shredder",
+        "GRANT USAGE ON SCHEMA public TO casehub_app, casehub_reporter, casehub_linker, casehub_shredder",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO casehub_app",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO casehub_app",
         "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM casehub_reporter, casehub_shredder",
@@ -36,9 +35,11 @@ def apply(connection: BaseDatabaseWrapper) -> None:
             columns = ", ".join(f'"{column}"' for column in reporter_columns(model))
             if columns:
                 statements.append(f'GRANT SELECT ({columns}) ON "{table}" TO casehub_reporter')
-            if columns and is_about_a_client(model):
+            if columns and client_path(model):
                 statements.append(f'GRANT SELECT ({columns}) ON "{table}" TO casehub_shredder')
-                statements += [f'GRANT {right} ON "{table}" TO casehub_shredder' for right in shredding(model)]
+                statements += [
+                    f'GRANT {right} ON "{table}" TO casehub_shredder' for right in shredding(model)
+                ]
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
@@ -53,5 +54,5 @@ def shredding(model: type[models.Model]) -> list[str]:
         return []
     if Privacy.of(model).whole:
         return ["DELETE"]
-    columns = [model._meta.get_field(name).column for name in going]
-    return [f"UPDATE ({', '.join(columns)})"]
+    columns = [field.column for field in model._meta.local_concrete_fields if field.name in going]
+    return [f"UPDATE ({', '.join(column for column in columns if column)})"]

@@ -1,15 +1,18 @@
 """All cryptography of the hub: sealing a text to its place, keyed tokens, and the life of keys.
 
 Every agency has data keys of its own; they stand in the database, wrapped under a key-encryption key that
-stands in a folder outside it (setting CASEHUB_KEYS). Nothing else of the hub imports `cryptography`. How
-and why: docs/adr/0004-vault.md. Sealing by the agency's own staff, whose keys the hub never has, is not
+stands in a folder outside it (setting CASEHUB_KEYS). What is sealed about one subject (a client, a draft)
+needs a key of that subject's own besides, which stands in that folder only and can be destroyed alone.
+Nothing else of the hub imports `cryptography`. How and why: docs/adr/0004-vault.md, 0012-shredding.md.
+Sealing by the agency's own staff, whose keys the hub never has, is not
 here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -19,14 +22,18 @@ from agencies.vault.box import VaultError
 from agencies.vault.kek import KeyFolder, KeyFolderError
 from agencies.vault.keys import Keyring, Progress
 from agencies.vault.store import DatabaseStore
+from agencies.vault.subjects import Shredded, SubjectKeys
 
 __all__ = [
     "KeyFolderError",
     "Progress",
+    "Shredded",
     "VaultError",
     "destroy_agency_keys",
+    "destroy_subject_keys",
     "ensure_kek",
     "key_folder_problems",
+    "make_subject_keys",
     "open_agency_keys",
     "remove_old_key_encryption_keys",
     "reseal",
@@ -35,29 +42,38 @@ __all__ = [
     "rotate_data_key",
     "rotate_key_encryption_key",
     "seal",
+    "subject_fingerprints",
     "token",
     "unseal",
+    "unseal_bytes",
 ]
 
 Box = bytes | bytearray | memoryview
 
 
-def seal(text: str, *, agency: int, place: str, row: object) -> bytes:
-    """The text in a box that opens only for this agency, place and row.
+def seal(text: str | bytes, *, agency: int, place: str, row: object, subject: UUID | None = None) -> bytes:
+    """The text in a box that opens only for this agency, place and row, and while its subject's key lives.
 
-    `place` names table and column ("client.label"), `row` is the row's id (int, UUID or their text). Two
-    boxes of one text differ; a box's size tells the text's only to a power of two. Raises VaultError when
-    the agency has no key (never opened, or destroyed), TypeError when `row` is no id.
+    `place` names table and column ("client.label"), `row` is the row's id (int, UUID or their text),
+    `subject` the client it is about, or the row itself where it is kept for a while only. Two boxes of one
+    text differ; a box's size tells the text's only to a power of two. Bytes (which `unseal_bytes` gives
+    back) are not padded. Raises VaultError when the agency has no key (never opened, or destroyed),
+    Shredded when the subject's was destroyed, TypeError when `row` is no id.
     """
-    return _keyring.seal(text, agency=agency, place=place, row=row)
+    return _keyring.seal(text, agency=agency, place=place, row=row, subject=subject)
 
 
-def unseal(box: Box, *, agency: int, place: str, row: object) -> str:
+def unseal(box: Box, *, agency: int, place: str, row: object, subject: UUID | None = None) -> str:
     """The text in the box. Raises VaultError("could not open"), the same for every reason.
 
     The reason goes to the log `agencies.vault`, which names place, agency and row, and no value.
     """
-    return _keyring.unseal(box, agency=agency, place=place, row=row)
+    return _keyring.unseal(box, agency=agency, place=place, row=row, subject=subject)
+
+
+def unseal_bytes(box: Box, *, agency: int, place: str, row: object, subject: UUID | None = None) -> bytes:
+    """The same for what was sealed as bytes."""
+    return _keyring.open(box, agency=agency, place=place, row=row, subject=subject)
 
 
 def token(text: str, *, agency: int, place: str) -> bytes:
@@ -70,9 +86,28 @@ def token(text: str, *, agency: int, place: str) -> bytes:
     return _keyring.token(text, agency=agency, place=place)
 
 
-def reseal(box: Box, *, agency: int, place: str, row: object) -> bytes:
-    """The box under the agency's newest key; itself if it is already. Raises VaultError as unseal does."""
-    return _keyring.reseal(box, agency=agency, place=place, row=row)
+def reseal(box: Box, *, agency: int, place: str, row: object, subject: UUID | None = None) -> bytes:
+    """The box under the agency's newest key, and its subject's; itself if it is already. Raises VaultError
+    as unseal does."""
+    return _keyring.reseal(box, agency=agency, place=place, row=row, subject=subject)
+
+
+def make_subject_keys(agency: int, subjects: Iterable[UUID]) -> None:
+    """Give many subjects their keys at once. `seal` does it for one, with a write to the disk each."""
+    _subjects().make(agency, subjects)
+
+
+def subject_fingerprints(agency: int, subjects: Iterable[UUID]) -> dict[UUID, str]:
+    """SHA-256 of each subject's living key, in hexadecimal; it says which key it was and nothing of it."""
+    return _subjects().fingerprints(agency, subjects)
+
+
+def destroy_subject_keys(agency: int, subjects: Iterable[UUID]) -> None:
+    """Shred all that was sealed about these subjects, now and in every backup; for good.
+
+    It can't be rolled back: call it when the transaction that wants it has committed.
+    """
+    _subjects().destroy(agency, subjects)
 
 
 def open_agency_keys(agency: int) -> None:
@@ -95,7 +130,8 @@ def rotate_data_key(agency: int) -> int:
 def destroy_agency_keys(agency: int) -> None:
     """Shred all that was sealed for the agency and all its tokens, when the caller's transaction commits.
 
-    This process forgets the keys at once, any other within a second. Backups of the database hold the
+    This process forgets the keys at once, any other within a second, and its subjects' keys are overwritten.
+    Backups of the database hold the
     wrapped keys still: rotate the key-encryption key after it and remove the old one to shred those too.
     """
     _keyring.destroy_agency_keys(agency)
@@ -107,16 +143,18 @@ def reseal_rows(
     *,
     place: str,
     agency: int,
+    subject: str | None = None,
     scope: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Iterator[Progress]:
     """Put every box in a column of the agency's rows under its newest key, while others write.
 
-    The boxes must be bound to their row's primary key. Nothing happens until the progress is iterated.
+    The boxes must be bound to their row's primary key; `subject` names the column that holds whom each is
+    about, where a null stands for nobody. Nothing happens until the progress is iterated.
     Each chunk of 500 rows is worked on in a `scope()` of its own, such as `lambda: acting_as(actor)`; it
     must be able to see and change the rows. A row is written only where the old box still stands, so that
     a concurrent write wins. Boxes that don't open stay as they are and are counted as failed.
     """
-    return rows.reseal_rows(_keyring, model, field, place=place, agency=agency, scope=scope)
+    return rows.reseal_rows(_keyring, model, field, place=place, agency=agency, subject=subject, scope=scope)
 
 
 def ensure_kek() -> str:
@@ -148,7 +186,7 @@ def remove_old_key_encryption_keys() -> list[str]:
 
 def key_folder_problems() -> list[str]:
     """What keeps the folder of keys from use, a sentence each, for the system check."""
-    return _folder().problems()
+    return _folder().problems() + _subjects().problems()
 
 
 def _folder() -> KeyFolder:
@@ -157,5 +195,13 @@ def _folder() -> KeyFolder:
     return KeyFolder(Path(settings.CASEHUB_KEYS))
 
 
+def _subjects() -> SubjectKeys:
+    folder = _folder().path
+    if folder not in _subjects_by_folder:
+        _subjects_by_folder[folder] = SubjectKeys(folder)
+    return _subjects_by_folder[folder]
+
+
 _store = DatabaseStore()
-_keyring = Keyring(_store, _folder)
+_subjects_by_folder: dict[Path, SubjectKeys] = {}
+_keyring = Keyring(_store, _folder, _subjects)

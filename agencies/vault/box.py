@@ -1,17 +1,19 @@
 """The box: how one text is sealed to its place. Pure; which key is used is the keyring's affair.
 
-A box is: format (1 byte), key version (4), nonce (12), ciphertext of the padded text, tag (16).
+A box is: format (1 byte), key version (4), nonce (12), ciphertext of the padded text, tag (16). Format 1 is
+sealed under the agency's data key, format 2 under that and the subject's own (ADR 0012).
 """
 
 import os
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-FORMAT: Final = 1
+OF_AGENCY: Final = 1
+OF_SUBJECT: Final = 2
 HEADER: Final = struct.Struct(">BI")
 LENGTH: Final = struct.Struct(">I")
 NONCE_SIZE: Final = 12
@@ -27,31 +29,39 @@ class Shut(Exception):
     """Why a box does not open. Stays inside the vault: it goes to the log, never to a caller."""
 
 
-def seal_text(cipher: AESGCM, *, version: int, text: str, place: str, agency: int, row: object) -> bytes:
-    """A fresh box around the text. Raises ValueError for text that is not Unicode, without showing it."""
-    header = HEADER.pack(FORMAT, version)
+def seal_box(
+    cipher: AESGCM, *, version: int, kind: int, plain: bytes, place: str, agency: int, row: object
+) -> bytes:
+    """A fresh box around the bytes."""
+    header = HEADER.pack(kind, version)
     nonce = os.urandom(NONCE_SIZE)
-    return header + nonce + cipher.encrypt(nonce, padded(text), bound_to(header, place, agency, row))
+    return header + nonce + cipher.encrypt(nonce, plain, bound_to(header, place, agency, row))
 
 
-def open_box(cipher: AESGCM, box: bytes, *, place: str, agency: int, row: object) -> str:
-    """The text in the box. Raises Shut if a bit of box, place, agency or row differs from the sealing."""
+def open_box(cipher: AESGCM, box: bytes, *, place: str, agency: int, row: object) -> bytes:
+    """The bytes in the box. Raises Shut if a bit of box, place, agency or row differs from the sealing."""
     header, nonce = box[: HEADER.size], box[HEADER.size : HEADER.size + NONCE_SIZE]
     try:
-        plain = cipher.decrypt(nonce, box[HEADER.size + NONCE_SIZE :], bound_to(header, place, agency, row))
+        return cipher.decrypt(nonce, box[HEADER.size + NONCE_SIZE :], bound_to(header, place, agency, row))
     except InvalidTag:
         raise Shut("the tag does not fit") from None
-    return unpadded(plain)
 
 
-def version_of(box: bytes) -> int:
-    """The key version a box names. Raises Shut for what can't be a box of ours."""
+class Header(NamedTuple):
+    """What a box says of itself: which keys seal it, and the data key's version."""
+
+    kind: int
+    version: int
+
+
+def header_of(box: bytes) -> Header:
+    """The header of a box. Raises Shut for what can't be a box of ours."""
     if len(box) < HEADER.size + NONCE_SIZE + SMALLEST_BUCKET + TAG_SIZE:
         raise Shut("too short")
-    wire_format, version = HEADER.unpack_from(box)
-    if wire_format != FORMAT:
+    header = Header(*HEADER.unpack_from(box))
+    if header.kind not in (OF_AGENCY, OF_SUBJECT):
         raise Shut("unknown format")
-    return int(version)
+    return header
 
 
 def bound_to(header: bytes, place: str, agency: int, row: object) -> bytes:

@@ -20,10 +20,25 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from agencies.vault.box import Shut, VaultError, joined, open_box, seal_text, version_of
+from agencies.vault.box import (
+    OF_AGENCY,
+    OF_SUBJECT,
+    Header,
+    Shut,
+    VaultError,
+    header_of,
+    joined,
+    open_box,
+    padded,
+    seal_box,
+    unpadded,
+)
 from agencies.vault.kek import KEY_SIZE, KeyFolder, KeyFolderError, KeyPlace, Purpose
+from agencies.vault.subjects import Shredded, SubjectKeys
 
 log = logging.getLogger("agencies.vault")
+
+Box = bytes | bytearray | memoryview
 
 # How long a process trusts what it last read of an agency's keys: the longest that another process's
 # destroyed key can still open a box, or a retired one seal.
@@ -90,6 +105,7 @@ class Ring:
     rows: tuple[KeyRow, ...]
     looked_at: float
     opened_at: float
+    keys: dict[int, bytes] = field(default_factory=dict)
     ciphers: dict[int, AESGCM] = field(default_factory=dict)
     newest: int = 0
     newest_is_old: bool = False
@@ -100,45 +116,82 @@ class Keyring:
     """Seals, opens and tokens with agencies' keys. One a process; safe for threads."""
 
     def __init__(
-        self, store: KeyStore, folder: Callable[[], KeyFolder], clock: Callable[[], float] = time.monotonic
+        self,
+        store: KeyStore,
+        folder: Callable[[], KeyFolder],
+        subjects: Callable[[], SubjectKeys],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._folder = folder
+        self._subjects = subjects
         self._clock = clock
         self._rings: dict[int, Ring] = {}
         self._seals: dict[tuple[int, int], int] = {}
         self._replacing: dict[tuple[int, int], Callable[[], None]] = {}
         self._own = threading.local()
 
-    def seal(self, text: str, *, agency: int, place: str, row: object) -> bytes:
-        ring = self._ring(agency)
-        cipher = ring.ciphers.get(ring.newest)
-        if cipher is None:
-            raise VaultError("this agency has no key to seal with")
-        used = self._seals[agency, ring.newest] = self._seals.get((agency, ring.newest), 0) + 1
-        if used >= MOST_SEALS_BY_ONE_PROCESS or ring.newest_is_old:
-            self._replace_soon(agency, ring.newest)
-        return seal_text(cipher, version=ring.newest, text=text, place=place, agency=agency, row=row)
+    def seal(
+        self, text: str | bytes, *, agency: int, place: str, row: object, subject: UUID | None = None
+    ) -> bytes:
+        """Text is padded; bytes are taken as they are."""
+        plain = text if isinstance(text, bytes) else padded(text)
+        return self._seal(plain, agency=agency, place=place, row=row, subject=subject)
 
-    def unseal(self, box: bytes | bytearray | memoryview, *, agency: int, place: str, row: object) -> str:
+    def unseal(self, box: Box, *, agency: int, place: str, row: object, subject: UUID | None = None) -> str:
+        plain = self.open(box, agency=agency, place=place, row=row, subject=subject)
+        try:
+            return unpadded(plain)
+        except Shut:
+            raise VaultError("could not open") from None
+
+    def open(self, box: Box, *, agency: int, place: str, row: object, subject: UUID | None = None) -> bytes:
+        """What was sealed, as it was sealed."""
         box = as_bytes(box)
         try:
-            version = version_of(box)
-            cipher = self._ring(agency).ciphers.get(version)
-            if cipher is None:
-                raise Shut("no such key")
+            kind, version = header_of(box)
+            cipher = self._cipher(self._ring(agency), kind, version, agency, subject)
             return open_box(cipher, box, place=place, agency=agency, row=row)
-        except Shut as why:
+        except (Shut, Shredded) as why:
             shown = row if isinstance(row, int | UUID) else "?"
             log.warning("a box did not open: %s (place %s, agency %s, row %s)", why, place, agency, shown)
         raise VaultError("could not open")
 
-    def reseal(self, box: bytes | bytearray | memoryview, *, agency: int, place: str, row: object) -> bytes:
-        text = self.unseal(box, agency=agency, place=place, row=row)
+    def reseal(self, box: Box, *, agency: int, place: str, row: object, subject: UUID | None = None) -> bytes:
+        plain = self.open(box, agency=agency, place=place, row=row, subject=subject)
         box = as_bytes(box)
-        if version_of(box) == self.newest(agency):
+        kind = OF_AGENCY if subject is None else OF_SUBJECT
+        if header_of(box) == Header(kind, self.newest(agency)):
             return box
-        return self.seal(text, agency=agency, place=place, row=row)
+        return self._seal(plain, agency=agency, place=place, row=row, subject=subject)
+
+    def _seal(self, plain: bytes, *, agency: int, place: str, row: object, subject: UUID | None) -> bytes:
+        ring = self._ring(agency)
+        if ring.newest not in ring.ciphers:
+            raise VaultError("this agency has no key to seal with")
+        kind = OF_AGENCY if subject is None else OF_SUBJECT
+        if subject is not None and self._subjects().find(agency, subject) is None:
+            self._subjects().make(agency, [subject])
+        cipher = self._cipher(ring, kind, ring.newest, agency, subject)
+        used = self._seals[agency, ring.newest] = self._seals.get((agency, ring.newest), 0) + 1
+        if used >= MOST_SEALS_BY_ONE_PROCESS or ring.newest_is_old:
+            self._replace_soon(agency, ring.newest)
+        return seal_box(
+            cipher, version=ring.newest, kind=kind, plain=plain, place=place, agency=agency, row=row
+        )
+
+    def _cipher(self, ring: Ring, kind: int, version: int, agency: int, subject: UUID | None) -> AESGCM:
+        """What opens boxes of this kind. A box of the first kind, from before its subject had a key, opens
+        under the data key. Raises Shut, Shredded."""
+        if version not in ring.ciphers:
+            raise Shut("no such key")
+        if kind == OF_AGENCY:
+            return ring.ciphers[version]
+        own = None if subject is None else self._subjects().find(agency, subject)
+        if subject is None or own is None:
+            raise Shut("no such subject")
+        bound = joined(b"casehub subject", subject.bytes, own)
+        return AESGCM(hmac.digest(ring.keys[version], bound, "sha256"))
 
     def token(self, text: str, *, agency: int, place: str) -> bytes:
         plain = normalised(text)
@@ -182,6 +235,7 @@ class Keyring:
         with self._store.changing(agency):
             self._store.destroy(agency)
             self._forget_until_commit(agency)
+            self._store.on_commit(lambda: self._subjects().destroy_all(agency))
 
     def rewrap_data_keys(self) -> Iterator[Progress]:
         current, rewrap = self._folder().rewrapper()
@@ -278,7 +332,7 @@ class Keyring:
             ring.token_key = key
             return
         version = row.place.version
-        ring.ciphers[version] = AESGCM(key)
+        ring.keys[version], ring.ciphers[version] = key, AESGCM(key)
         if not row.is_retired and version > ring.newest:
             ring.newest = version
             ring.newest_is_old = datetime.now(UTC) - row.created_at > OLDEST_SEALING_KEY
@@ -290,7 +344,7 @@ def normalised(text: str) -> bytes:
     return unicodedata.normalize("NFKC", folded).strip().encode("utf-8", "surrogatepass")
 
 
-def as_bytes(box: bytes | bytearray | memoryview) -> bytes:
+def as_bytes(box: Box) -> bytes:
     """A box as the database driver hands it over. Insists on a type: `bytes(5)` would be five zeros."""
     if not isinstance(box, bytes | bytearray | memoryview):
         raise TypeError(f"a box is bytes, not {type(box).__name__}")

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Final, cast
+from uuid import UUID
 
 from django.db import connection, models
+from django.db.models import F, Q, Value
 from django.db.models.functions import Substr
 
-from agencies.vault.box import FORMAT, HEADER, VaultError
+from agencies.vault.box import HEADER, OF_AGENCY, OF_SUBJECT, VaultError
 from agencies.vault.keys import Keyring, Progress
 
 RESEALED_AT_ONCE: Final = 500
@@ -22,6 +24,7 @@ def reseal_rows(
     *,
     place: str,
     agency: int,
+    subject: str | None,
     scope: Callable[[], AbstractContextManager[Any]],
 ) -> Iterator[Progress]:
     """See the package. A row that somebody else wrote meanwhile is looked at again in another pass."""
@@ -31,41 +34,50 @@ def reseal_rows(
         last, raced, failed = None, False, 0
         while True:
             with scope():
-                left = _left(keyring, model, field, agency)
+                left = _left(keyring, model, field, agency, subject)
                 total = total or left.count()
-                old: Boxes = dict((left if last is None else left.filter(pk__gt=last))[:RESEALED_AT_ONCE])
-                if not old:
+                rows = list((left if last is None else left.filter(pk__gt=last))[:RESEALED_AT_ONCE])
+                if not rows:
                     break
-                new = _resealed(keyring, old, place=place, agency=agency)
+                old: Boxes = {row: box for row, box, _subject in rows}
+                subjects = {row: about for row, _box, about in rows}
+                new = _resealed(keyring, old, subjects, place=place, agency=agency)
                 put = _put(model, field, old, new)
             last = next(reversed(old))
             done, failed, raced = done + put, failed + len(old) - len(new), raced or put < len(new)
             yield Progress(done, max(total, done + failed), failed)
 
 
-def _resealed(keyring: Keyring, old: Boxes, *, place: str, agency: int) -> Boxes:
+def _resealed(
+    keyring: Keyring, old: Boxes, subjects: dict[Any, UUID | None], *, place: str, agency: int
+) -> Boxes:
     """New boxes by row; a box that does not open is left out (unseal has logged it)."""
     new = {}
     for row, box in old.items():
         try:
-            new[row] = keyring.reseal(box, agency=agency, place=place, row=row)
+            new[row] = keyring.reseal(box, agency=agency, place=place, row=row, subject=subjects[row])
         except VaultError:
             continue
     return new
 
 
-def _left(keyring: Keyring, model: type[models.Model], field: str, agency: int) -> models.QuerySet[Any, Any]:
-    """The agency's rows whose box names another version than the newest, by primary key."""
-    newest = HEADER.pack(FORMAT, keyring.newest(agency))
+def _left(
+    keyring: Keyring, model: type[models.Model], field: str, agency: int, subject: str | None
+) -> models.QuerySet[Any, Any]:
+    """The agency's rows whose box is not yet what a box made now would be, with their subjects, by key."""
+    about = F(subject) if subject else Value(None, models.UUIDField())
+    newest = keyring.newest(agency)
     head = Substr(field, 1, HEADER.size, output_field=models.BinaryField())
+    ours = Q(about__isnull=True, head_of_box=HEADER.pack(OF_AGENCY, newest))
+    subjects = Q(about__isnull=False, head_of_box=HEADER.pack(OF_SUBJECT, newest))
     return (
         model._default_manager.filter(agency_id=agency)
         .exclude(**{f"{field}__isnull": True})
         .exclude(**{field: b""})
-        .annotate(head_of_box=head)
-        .exclude(head_of_box=newest)
+        .annotate(head_of_box=head, about=about)
+        .exclude(ours | subjects)
         .order_by("pk")
-        .values_list("pk", field)
+        .values_list("pk", field, "about")
     )
 
 

@@ -17,7 +17,7 @@ from agencies.roles import Permission
 from agencies.scope import acting_as, current_actor
 from referrals.exchange import inbox
 from referrals.exchange.sheet import Caseload, Choice, Sheet
-from referrals.models import ColumnMapping
+from referrals.models import Client, ColumnMapping
 
 PLACE = "inbox.sheet"
 PROJECT_KEY = "spreadsheet"
@@ -79,8 +79,11 @@ def open_caseload(run: jobs.Run, name: str, mapping_id: str) -> tuple[Caseload, 
         mapping = ColumnMapping.objects.get(pk=mapping_id).mapping
         project = Project.objects.filter(pk=mapping["project"]).first() if mapping["project"] else None
         project_id = str(project.pk if project else _own_project(agency_id).pk)
+        tokens = Client.objects.exclude(code_token=None).values_list("code_token", flat=True)
+        known = frozenset(bytes(token).hex() for token in tokens if token)
     choice = Choice({int(place): field for place, field in mapping["fields"].items()})
-    return Caseload(open_sheet(name, agency_id=agency_id), choice, agency_id=agency_id), project_id
+    sheet = open_sheet(name, agency_id=agency_id)
+    return Caseload(sheet, choice, agency_id=agency_id, known=known), project_id
 
 
 def _own_project(agency_id: int) -> Project:

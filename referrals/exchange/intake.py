@@ -307,7 +307,11 @@ class Intake:
             rows=len(rows),
         )
         refused.body_sealed = vault.seal(
-            text.getvalue(), agency=self.agency_id, place="refusedrows.body", row=refused.pk
+            text.getvalue(),
+            agency=self.agency_id,
+            place="refusedrows.body",
+            row=refused.pk,
+            subject=refused.pk,
         )
         refused.save(force_insert=True)
 

@@ -109,7 +109,9 @@ def refused_zip(record: Import) -> tuple[bytes, int]:
     """
     found: dict[str, list[list[str]]] = {}
     for part in RefusedRows.objects.filter(source=record):
-        text = vault.unseal(part.body_sealed, agency=part.agency_id, place="refusedrows.body", row=part.pk)
+        text = vault.unseal(
+            part.body_sealed, agency=part.agency_id, place="refusedrows.body", row=part.pk, subject=part.pk
+        )
         rows = list(csv.reader(io.StringIO(text, newline="")))
         known = found.setdefault(part.file, rows[:1])
         known += rows[1:]

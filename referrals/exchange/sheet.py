@@ -12,9 +12,10 @@ import re
 import uuid
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils.functional import Promise
@@ -35,6 +36,7 @@ MAX_UNPACKED = 300 * 2**20
 MAX_ROWS = 200_000
 MAX_COLUMNS = 200
 HEADER_WITHIN = 25
+KEYS_AT_ONCE = 500
 DAYS_OF_EXCEL = date(1899, 12, 30)
 
 Cell = Any
@@ -458,7 +460,10 @@ class Caseload:
     kind = "spreadsheet"
     is_full_refresh = False
 
-    def __init__(self, sheet: Sheet, choice: Choice, *, agency_id: int) -> None:
+    def __init__(
+        self, sheet: Sheet, choice: Choice, *, agency_id: int, known: Container[str] = frozenset()
+    ) -> None:
+        """`known` are the code tokens, in hexadecimal, of the agency's clients."""
         wrong = choice.wrong_with(sheet.columns())
         if wrong:
             raise Refused(wrong[0])
@@ -466,6 +471,9 @@ class Caseload:
         self._sheet = sheet
         self._places = {name: place for place, name in choice.fields.items() if name}
         self._agency_id = agency_id
+        self._known = known
+        self._given: dict[str, tuple[uuid.UUID, bytes]] = {}
+        self._spare: list[uuid.UUID] = []
         self._said: dict[int, list[str]] = {}
         self._by_number = dict(sheet.rows)
         self._read_rows: dict[int, list[str]] = {}
@@ -535,8 +543,7 @@ class Caseload:
             said.append("RowKey:code_identity")
         else:
             token = vault.token(code, agency=self._agency_id, place="client.code").hex()
-            row_id = uuid.uuid4()
-            box = vault.seal(code, agency=self._agency_id, place="client.code", row=row_id)
+            row_id, box = self._sealed(code, token)
             found |= {
                 "RowKey": f"{token[:40]}:{found.get('EntryOn', '').replace('-', '')}",
                 "PersonalID": token,
@@ -545,6 +552,25 @@ class Caseload:
             }
         self._said[number] = said
         return [found.get(name, "") for name in CASELOAD.names()]
+
+    def _sealed(self, code: str, token: str) -> tuple[uuid.UUID, bytes]:
+        """The id that a client new to the agency will have, and the code sealed for it.
+
+        Keys of their own are made for many new clients at once, as each call makes the disk wait; whoever is
+        known already has one.
+        """
+        if token not in self._given:
+            seal = partial(vault.seal, code, agency=self._agency_id, place="client.code")
+            if token in self._known:
+                id = uuid.uuid4()
+                self._given[token] = id, seal(row=id)
+            else:
+                if not self._spare:
+                    self._spare = [uuid.uuid4() for _each in range(min(len(self._sheet.rows), KEYS_AT_ONCE))]
+                    vault.make_subject_keys(self._agency_id, self._spare)
+                id = self._spare.pop()
+                self._given[token] = id, seal(row=id, subject=id)
+        return self._given[token]
 
     def _age(self, cell: Callable[[str], Cell], born: str, entry: str, said: list[str]) -> dict[str, str]:
         """The band at the entry (today without one): of the birth date if there is one, else of the age."""

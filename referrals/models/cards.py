@@ -8,7 +8,8 @@ from referrals.models.clients import Client
 
 
 class ContactCard(Scoped):
-    """A client's card. `sealed_e2e` is what a browser sealed under the vault key's `key_version`.
+    """A client's card. `sealed_e2e` is what a browser sealed under the vault key's `key_version`, covered
+    once more by the hub under the client's own key, so that it can be shredded (ADR 0012).
 
     `revision` counts saves and re-seals; `saved_at` (seconds since 1970) is when the content was last
     changed. Both are bound into the sealed bytes, so a row put back or re-dated does not open.
@@ -21,6 +22,7 @@ class ContactCard(Scoped):
     saved_at = models.PositiveBigIntegerField()
     saved_by = models.ForeignKey("agencies.User", models.SET_NULL, null=True, related_name="+")
 
+    PLACE = "contactcard.sealed_e2e"
     privacy = Privacy(
         direct={"sealed_e2e"},
         whole=True,

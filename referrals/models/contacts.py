@@ -40,7 +40,8 @@ class Touchpoint(Scoped):
     source_key = models.CharField(max_length=64, blank=True)
 
     privacy = Privacy(
-        direct={"note_sealed", "source_key"}, kept={"source_key"},
+        direct={"note_sealed", "source_key"},
+        kept={"source_key"},
         linkable={
             "client",
             "enrollment",
@@ -94,7 +95,8 @@ class Screening(Scoped):
     source_key = models.CharField(max_length=64, blank=True)
 
     privacy = Privacy(
-        direct={"source_key"}, kept={"source_key"},
+        direct={"source_key"},
+        kept={"source_key"},
         linkable={
             "client",
             "enrollment",
@@ -137,7 +139,9 @@ class FollowUp(Scoped):
     source_key = models.CharField(max_length=64, blank=True)
 
     privacy = Privacy(
-        direct={"source_key"}, kept={"source_key"}, linkable={"client", "enrollment", "followed_up_at", "outcome", "worker"}
+        direct={"source_key"},
+        kept={"source_key"},
+        linkable={"client", "enrollment", "followed_up_at", "outcome", "worker"},
     )
 
     class Meta:
@@ -165,6 +169,7 @@ class Draft(Scoped):
     )
     body_sealed = models.BinaryField()
 
+    sealed_about_itself = True
     privacy = Privacy(direct={"body_sealed"}, whole=True, linkable={"client"}, open={"user", "form"})
 
     class Meta:

@@ -62,6 +62,7 @@ class RefusedRows(Scoped):
     rows = models.PositiveIntegerField()
     body_sealed = models.BinaryField()
 
+    sealed_about_itself = True
     privacy = Privacy(direct={"body_sealed"}, open={"source", "file", "first_row", "rows"})
 
     class Meta:

@@ -34,7 +34,7 @@ class LegalHold(Scoped):
 
 
 class Shredding(Scoped):
-    """That a client's identity was shredded: a line of a certificate. Lines of one `run` make one certificate.
+    """That a client's identity was shredded: one line of a certificate, which is all lines of one `run`.
 
     `went` counts what was emptied or deleted, by table and column. `fingerprint` is SHA-256 of the destroyed
     key, in hexadecimal, empty where the client had none. Until `key_destroyed_at` is set, the columns are

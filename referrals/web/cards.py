@@ -34,7 +34,8 @@ def stream_of(cards: Iterable[ContactCard]) -> HttpResponse:
     rows = list(cards)
     out = bytearray()
     for row in rows:
-        sealed = bytes(row.sealed_e2e)
+        if not (sealed := queries.sealed_card(row)):
+            continue
         out += row.client_id.bytes + row.revision.to_bytes(4) + row.saved_at.to_bytes(8)
         out += len(sealed).to_bytes(4) + sealed
     if rows:

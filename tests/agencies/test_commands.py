@@ -60,7 +60,8 @@ def test_rotation_puts_everything_under_new_keys_and_all_still_opens(lasting_wor
     run(capsys, "rotate_keys")
     with world.acting("A"):
         after = bytes(Client.objects.get().code_sealed)
-        assert vault.unseal(after, agency=client.agency_id, place="client.code", row=client.pk) == "KH-1"
+        where = {"agency": client.agency_id, "place": "client.code", "row": client.pk, "subject": client.pk}
+        assert vault.unseal(after, **where) == "KH-1"
     assert after != before
     assert Authenticator.objects.get(user=user, type="totp").data["secret"] != factor
     assert signin.use_code(user, run(capsys, "code", user.email)) is not None
@@ -80,10 +81,11 @@ def test_an_agencys_keys_are_destroyed_only_on_purpose_and_never_the_offices(las
         run(capsys, "destroy_agency_keys", "nowhere", "--yes")
     with world.acting("A"):
         box = bytes(Client.objects.get().code_sealed)
-        assert vault.unseal(box, agency=client.agency_id, place="client.code", row=client.pk)
+        where = {"agency": client.agency_id, "place": "client.code", "row": client.pk, "subject": client.pk}
+        assert vault.unseal(box, **where)
     run(capsys, "destroy_agency_keys", "agency-a", "--yes")
     with pytest.raises(vault.VaultError):
-        vault.unseal(box, agency=client.agency_id, place="client.code", row=client.pk)
+        vault.unseal(box, **where)
     with acting_as(Actor.hub(client.agency_id)):
         assert LedgerEntry.objects.filter(verb="agency.keys_destroyed").exists()
 

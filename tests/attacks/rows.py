@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from agencies import vault
 from agencies.models import County, User
+from agencies.privacy import subject_column
 from agencies.scope.rows import PLATFORM
 from referrals.models import Client
 from tests.world import World
@@ -100,7 +101,9 @@ class Rows:
             return None
         place = f"{field.model._meta.model_name}.{field.name.removesuffix('_sealed')}"
         text = "{}" if field.name == "body_sealed" else canary(letter)
-        return vault.seal(text, agency=self.world.agency(letter).pk, place=place, row=facts["id"])
+        subject = facts["id"] if subject_column(field.model) == "id" else None
+        agency = self.world.agency(letter).pk
+        return vault.seal(text, agency=agency, place=place, row=facts["id"], subject=subject)
 
     def _value(self, field: models.Field, letter: str, user: User) -> Any:
         if isinstance(field, models.ForeignKey):
@@ -181,7 +184,9 @@ def _client(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
     agency, code = facts["agency"], canary(letter)
     return {
         "worker": rows.world.person(letter),
-        "code_sealed": vault.seal(code, agency=agency.pk, place="client.code", row=facts["id"]),
+        "code_sealed": vault.seal(
+            code, agency=agency.pk, place="client.code", row=facts["id"], subject=facts["id"]
+        ),
         "code_token": vault.token(code, agency=agency.pk, place="client.code"),
     }
 
@@ -205,6 +210,26 @@ def _opened_to(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]
     return {"content_object": facts.get("content_object") or rows.fresh(Client, letter)}
 
 
+def _disclosure(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """One that is live at its receiver."""
+    now = timezone.now()
+    return {
+        "receiver": rows.world.agency("R" if letter != "R" else "S"),
+        "release": uuid.uuid4(),
+        "starts_at": now - timedelta(minutes=1),
+        "ends_at": now + timedelta(days=30),
+    }
+
+
+def _handover(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    return {"receiver": rows.world.agency("R" if letter != "R" else "S")}
+
+
+def _handover_key(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """One that nobody else reads: over, and on no agreement. An agency has one that stands."""
+    return {"agreement": None, "ended_at": timezone.now()}
+
+
 def _member_key(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
     """A kit's: a person has one key at an agency."""
     return {"user": None, "kit_number": next(_numbers)}
@@ -218,4 +243,7 @@ KNOWS = {
     "Client": _client,
     "GrantReport": _grant_report,
     "MemberKey": _member_key,
+    "Disclosure": _disclosure,
+    "Handover": _handover,
+    "HandoverKey": _handover_key,
 }

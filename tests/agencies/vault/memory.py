@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agencies.vault.kek import KeyFolder
 from agencies.vault.keys import Keyring, KeyRow, Progress
+from agencies.vault.subjects import SubjectKeys
 
 
 class MemoryStore:
@@ -85,8 +86,9 @@ class Hub:
     def __init__(self, path: Path) -> None:
         self.folder = KeyFolder(path / "keys")
         self.folder.ensure()
+        self.subjects = SubjectKeys(self.folder.path)
         self.store = MemoryStore()
         self.clock = Clock()
 
     def process(self) -> Keyring:
-        return Keyring(self.store, lambda: self.folder, self.clock)
+        return Keyring(self.store, lambda: self.folder, lambda: self.subjects, self.clock)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agencies.vault import box as boxes
-from agencies.vault.box import HEADER, NONCE_SIZE, VaultError, joined, padded, seal_text, unpadded
+from agencies.vault.box import HEADER, NONCE_SIZE, VaultError, joined, padded, unpadded
 from tests.agencies.vault.memory import Hub
 
 CANARY = "Zephyrine Quill 1999-04-31"
@@ -59,8 +59,8 @@ def test_without_the_binding_a_swapped_box_would_open(ring):
 def test_even_with_one_key_for_two_agencies_a_box_stays_its_agencys(ring):
     place = {"place": "client.code", "row": 1}
     cipher = AESGCM(bytes(32))
-    box = seal_text(cipher, version=1, text="A-17", agency=1, **place)
-    assert boxes.open_box(cipher, box, agency=1, **place) == "A-17"
+    box = boxes.seal_box(cipher, version=1, kind=boxes.OF_AGENCY, plain=b"A-17", agency=1, **place)
+    assert boxes.open_box(cipher, box, agency=1, **place) == b"A-17"
     with pytest.raises(boxes.Shut):
         boxes.open_box(cipher, box, agency=2, **place)
 

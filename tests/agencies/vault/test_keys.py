@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from agencies.vault import keys
-from agencies.vault.box import VaultError, version_of
+from agencies.vault.box import VaultError, header_of
 from agencies.vault.keys import KEPT_SECONDS, TRUSTED_SECONDS
 from tests.agencies.vault.memory import Hub
 
@@ -74,10 +74,10 @@ def test_after_a_rotation_new_boxes_are_under_the_new_key_and_old_ones_open(ring
     old = ring.seal("A-17", **PLACE)
     assert ring.rotate_data_key(1) == 2
     new = ring.seal("A-17", **PLACE)
-    assert (version_of(old), version_of(new)) == (1, 2)
+    assert (header_of(old).version, header_of(new).version) == (1, 2)
     assert ring.unseal(old, **PLACE) == ring.unseal(new, **PLACE) == "A-17"
     moved = ring.reseal(old, **PLACE)
-    assert version_of(moved) == 2 and ring.unseal(moved, **PLACE) == "A-17"
+    assert header_of(moved).version == 2 and ring.unseal(moved, **PLACE) == "A-17"
     assert ring.reseal(moved, **PLACE) == moved
 
 
@@ -220,7 +220,7 @@ def test_a_transaction_that_made_keys_does_not_ask_for_them_at_every_box(hub):
 def test_a_key_is_replaced_long_before_it_has_sealed_too_much(hub, ring, monkeypatch):
     monkeypatch.setattr(keys, "MOST_SEALS_BY_ONE_PROCESS", 10)
     boxes = [ring.seal("A-17", **PLACE) for _ in range(25)]
-    assert [version_of(box) for box in boxes] == [1] * 10 + [2] * 10 + [3] * 5
+    assert [header_of(box).version for box in boxes] == [1] * 10 + [2] * 10 + [3] * 5
     assert {ring.unseal(box, **PLACE) for box in boxes} == {"A-17"}
 
 
@@ -228,8 +228,8 @@ def test_a_key_is_replaced_when_it_is_old(hub, ring):
     row = hub.store.rows[1, "seal", 1]
     hub.store.rows[1, "seal", 1] = row._replace(created_at=row.created_at - timedelta(days=91))
     first, second = hub.process(), hub.process()
-    assert [version_of(process.seal("A-17", **PLACE)) for process in (first, second)] == [1, 2]
-    assert version_of(first.seal("A-17", **PLACE)) == 2
+    assert [header_of(process.seal("A-17", **PLACE)).version for process in (first, second)] == [1, 2]
+    assert header_of(first.seal("A-17", **PLACE)).version == 2
     assert (1, "seal", 3) not in hub.store.rows
 
 
@@ -250,7 +250,7 @@ def test_a_replacement_that_is_rolled_back_is_tried_again(hub, ring, monkeypatch
         with hub.store.transaction(commits=commits):
             for _ in range(5):
                 ring.seal("A-17", **PLACE)
-    assert version_of(ring.seal("A-17", **PLACE)) == 2
+    assert header_of(ring.seal("A-17", **PLACE)).version == 2
 
 
 def test_keys_never_reach_the_log(hub, ring, caplog):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -15,7 +16,7 @@ from agencies import vault
 from agencies.models import DataKey
 from agencies.scope import acting_as
 from agencies.vault import KeyFolder, rows
-from agencies.vault.box import VaultError, version_of
+from agencies.vault.box import VaultError, header_of
 from agencies.vault.keys import TRUSTED_SECONDS, Keyring
 from agencies.vault.store import DatabaseStore
 from referrals.models import Client
@@ -27,7 +28,7 @@ CANARY = "Zephyrine Quill"
 
 def process(clock: Clock | None = None) -> Keyring:
     """Another process: its own memory, the same database and folder of keys."""
-    return Keyring(DatabaseStore(), vault._folder, clock or Clock())
+    return Keyring(DatabaseStore(), vault._folder, vault._subjects, clock or Clock())
 
 
 def elsewhere(*acts: Callable[[], Any]) -> list[Any]:
@@ -52,7 +53,9 @@ def elsewhere(*acts: Callable[[], Any]) -> list[Any]:
 
 
 def place(agency: int, row: object = 7) -> dict[str, Any]:
-    return {"agency": agency, "place": "client.code", "row": row}
+    """Of a client's code, when the row is a client's id."""
+    subject = row if isinstance(row, UUID) else None
+    return {"agency": agency, "place": "client.code", "row": row, "subject": subject}
 
 
 def test_an_agency_has_its_keys_from_its_first_moment(world: World) -> None:
@@ -170,7 +173,7 @@ def test_a_worn_key_is_replaced_after_the_request_that_wore_it(
     with lasting_world.acting("A"):
         boxes = [ring.seal("A-17", **place(agency)) for _ in range(5)]
     boxes.append(ring.seal("A-17", **place(agency)))
-    assert [version_of(box) for box in boxes] == [1] * 5 + [2]
+    assert [header_of(box).version for box in boxes] == [1] * 5 + [2]
     assert {process().unseal(box, **place(agency)) for box in boxes} == {"A-17"}
 
 
@@ -208,6 +211,7 @@ def test_what_a_backup_still_holds_of_a_destroyed_key_is_lost_with_the_old_key_e
     monkeypatch.setattr("agencies.vault.kek.GRACE_SECONDS", 0)
     vault.ensure_kek()
     client = lasting_world.client("A", "A-17")
+    box = vault.seal("A-17", **place(client.agency_id))  # about nobody alone: under the data key only
     backup = list(DataKey.objects.filter(agency=client.agency_id).values())
 
     def restore() -> None:
@@ -217,14 +221,16 @@ def test_what_a_backup_still_holds_of_a_destroyed_key_is_lost_with_the_old_key_e
             )
 
     vault.destroy_agency_keys(client.agency_id)
-    restore()  # the sabotage: without the rotation a backup opens it all again
-    assert process().unseal(client.code_sealed, **place(client.agency_id, client.pk)) == "A-17"
+    restore()  # the sabotage: without the rotation a backup opens it again
+    assert process().unseal(box, **place(client.agency_id)) == "A-17"
+    with pytest.raises(VaultError):  # a client's own key is gone at once
+        process().unseal(client.code_sealed, **place(client.agency_id, client.pk))
     vault.destroy_agency_keys(client.agency_id)
     list(vault.rotate_key_encryption_key())
     assert len(vault.remove_old_key_encryption_keys()) == 1
     restore()
     with pytest.raises(VaultError):
-        process().unseal(client.code_sealed, **place(client.agency_id, client.pk))
+        process().unseal(box, **place(client.agency_id))
 
 
 def seal_anew(world: World, letter: str, pk: uuid.UUID, text: str) -> None:
@@ -239,7 +245,7 @@ def opened(world: World, letter: str) -> list[tuple[str, int]]:
     agency = world.agency(letter).pk
     with world.acting(letter):
         return sorted(
-            (vault.unseal(box, **place(agency, pk)), version_of(bytes(box)))
+            (vault.unseal(box, **place(agency, pk)), header_of(bytes(box)).version)
             for pk, box in Client.objects.exclude(code_sealed=b"").values_list("pk", "code_sealed")
         )
 
@@ -251,7 +257,7 @@ def test_rows_are_resealed_in_chunks_and_only_the_agencys_own(lasting_world: Wor
     lasting_world.client("A")
     lasting_world.client("B", "B-0")
     agency, actor = lasting_world.agency("A").pk, lasting_world.actor("A")
-    how = {"place": "client.code", "agency": agency, "scope": lambda: acting_as(actor)}
+    how = {"place": "client.code", "agency": agency, "subject": "id", "scope": lambda: acting_as(actor)}
     assert list(vault.reseal_rows(Client, "code_sealed", **how)) == []
     vault.rotate_data_key(agency)
     lasting_world.client("A", "A-5")
@@ -279,7 +285,7 @@ def test_a_write_in_the_middle_is_not_undone(lasting_world: World, careful: bool
         return real(model, field, old, new)
 
     with mock.patch.object(rows, "_put", put):
-        how = {"place": "client.code", "agency": agency, "scope": lambda: acting_as(actor)}
+        how = {"place": "client.code", "agency": agency, "subject": "id", "scope": lambda: acting_as(actor)}
         steps = list(vault.reseal_rows(Client, "code_sealed", **how))
     codes = [code for code, _ in opened(lasting_world, "A")]
     if careful:
@@ -297,9 +303,9 @@ def test_a_box_that_does_not_open_stays_and_is_counted(lasting_world: World) -> 
     with lasting_world.acting("A"):
         Client.objects.filter(pk=broken.pk).update(code_sealed=spoiled)
     vault.rotate_data_key(agency)
-    how = {"place": "client.code", "agency": agency, "scope": lambda: acting_as(actor)}
+    how = {"place": "client.code", "agency": agency, "subject": "id", "scope": lambda: acting_as(actor)}
     assert list(vault.reseal_rows(Client, "code_sealed", **how)) == [(1, 2, 1)]
     with lasting_world.acting("A"):
         boxes = {pk: bytes(box) for pk, box in Client.objects.values_list("pk", "code_sealed")}
     assert boxes[broken.pk] == spoiled
-    assert version_of(boxes[whole.pk]) == 2
+    assert header_of(boxes[whole.pk]).version == 2

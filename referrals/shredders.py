@@ -1,0 +1,313 @@
+"""Forgetting who clients were: what is due, what stops it, how it goes, and what is left to show (ADR 0012).
+
+What goes from which table is said by the models' privacy. The service record stays.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest, TruncDate
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agencies import ledger, vault
+from agencies.models import Agency
+from agencies.privacy import Privacy, client_path, shredded_fields, subject_column
+from agencies.roles import Permission
+from agencies.scope import Actor, acting_as, current_actor
+from agencies.scope.shredding import in_turn, shredding
+from referrals import actions
+from referrals.models import (
+    Client,
+    Enrollment,
+    FollowUp,
+    LegalHold,
+    Referral,
+    Screening,
+    Service,
+    Shredding,
+    Touchpoint,
+)
+from referrals.picklists import ShredReason
+
+AT_ONCE = 200
+NOTICE = timedelta(days=30)
+# What agencies are advised to keep a client's file for after the last service, at most.
+PROPOSED_MONTHS = 12
+MOST_MONTHS = 120
+
+
+def set_months(months: int | None) -> None:
+    """From now on identity is kept this long after the last service; None: nothing goes by date.
+
+    Raises ValidationError for less than one month or more than MOST_MONTHS.
+    """
+    actor = current_actor()
+    actor.require(Permission.AGENCY_MANAGE)
+    if months is not None and not 1 <= months <= MOST_MONTHS:
+        raise ValidationError({"months": _("Choose from 1 to %(most)d months.") % {"most": MOST_MONTHS}})
+    Agency.objects.filter(pk=actor.agency_id).update(identity_kept_months=months)
+    ledger.record("agency.changed", Agency(pk=actor.agency_id))
+
+
+def months_kept() -> int | None:
+    return Agency.objects.values_list("identity_kept_months", flat=True).get(pk=current_actor().agency_id)
+
+
+# What is due
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A client whose identity is due: the day of the last service, and whether a hold keeps it."""
+
+    client: UUID
+    last_on: date
+    is_held: bool
+
+
+def due(on: date | None = None) -> list[Due]:
+    """Who is due by the agency's date on that day (today), longest ago first, closed records too.
+
+    Nobody while no date is set; never someone enrolled.
+    """
+    months = months_kept()
+    if months is None:
+        return []
+    before = _months_before(on or timezone.localdate(), months)
+    with shredding():
+        found = _still_there().filter(is_enrolled=False, last_on__lte=before).order_by("last_on", "pk")
+        return [Due(*one) for one in found.values_list("pk", "last_on", "is_held")]
+
+
+def _months_before(day: date, months: int) -> date:
+    """The same day of the month that lies so far back, or its last day."""
+    years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    first = date(years, month + 1, 1)
+    last = (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return first.replace(day=min(day.day, last.day))
+
+
+def _still_there() -> QuerySet[Any]:
+    """Clients not shredded, with `last_on`, `is_enrolled` and `is_held`."""
+    of: dict[str, tuple[Any, Any]] = {
+        "touched": (Touchpoint, TruncDate("occurred_at")),
+        "served": (Service, F("provided_on")),
+        "entered": (Enrollment, Coalesce(F("exit_on"), F("entry_on"))),
+        "followed": (FollowUp, TruncDate("followed_up_at")),
+        "screened": (Screening, TruncDate("screened_at")),
+        "referred": (Referral, TruncDate("sent_at")),
+    }
+    last = {
+        name: Subquery(
+            model._default_manager.filter(client=OuterRef("pk"))
+            .order_by()
+            .values("client")
+            .annotate(last=Max(day))
+            .values("last")
+        )
+        for name, (model, day) in of.items()
+    }
+    held = LegalHold.objects.filter(ended_at=None)
+    return (
+        Client.objects.order_by()
+        .annotate(
+            **last,
+            last_on=Greatest(*last, TruncDate("recorded_at")),
+            is_enrolled=Exists(Enrollment.objects.filter(client=OuterRef("pk"), exit_on=None)),
+            is_held=Exists(held.filter(Q(client=OuterRef("pk")) | Q(client=None))),
+        )
+        .filter(~Exists(Shredding.objects.filter(client=OuterRef("pk"))))
+    )
+
+
+# Legal holds
+
+
+def hold(*, client: Client | None, reference: str) -> LegalHold:
+    """Keep this client's identity, or with None everybody's at the agency, until the hold is ended."""
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    reference = actions.refuse_identity(reference.strip(), field="reference")
+    in_turn()
+    held = LegalHold(id=uuid.uuid4(), agency_id=actor.agency_id, client=client, placed_by_id=actor.user_id)
+    if reference:
+        held.reference_sealed = vault.seal(
+            reference,
+            agency=actor.agency_id,
+            place="legalhold.reference",
+            row=held.pk,
+            subject=held.client_id,
+        )
+    held.save(force_insert=True)
+    return held
+
+
+def reference_of(held: LegalHold) -> str:
+    """The case or letter a hold rests on; empty where none was given or it was shredded since."""
+    if not held.reference_sealed:
+        return ""
+    return vault.unseal(
+        held.reference_sealed,
+        agency=held.agency_id,
+        place="legalhold.reference",
+        row=held.pk,
+        subject=held.client_id,
+    )
+
+
+def end_hold(held: LegalHold) -> None:
+    """From now on the client's identity may go again."""
+    actor = current_actor()
+    actor.require(Permission.CARD_KEEP)
+    LegalHold.objects.filter(pk=held.pk, ended_at=None).update(
+        ended_at=timezone.now(), ended_by_id=actor.user_id, changed_at=timezone.now()
+    )
+
+
+def holds() -> QuerySet[LegalHold]:
+    """The holds that live, newest first."""
+    return LegalHold.objects.filter(ended_at=None).select_related("client", "placed_by")
+
+
+def hold_on(client: Client) -> LegalHold | None:
+    """What keeps this client's identity from going, if something does."""
+    return holds().filter(Q(client=client) | Q(client=None)).first()
+
+
+# The shredding
+
+
+def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False) -> UUID:
+    """Forget who these clients were, in the caller's transaction; their keys go when it commits. The run.
+
+    Whoever is held or shredded already is passed over. `cut_source` also cuts the link by which the next
+    file from the agency's own system would find the record. Raises NotAllowed without card_keep.
+    """
+    actor = current_actor()
+    run = uuid.uuid4()
+    with shredding():
+        wanted = _still_there().filter(pk__in=list(clients), is_held=False)
+        # Whoever writes to one of these clients meanwhile waits, and then finds no key.
+        locked = Client.objects.filter(pk__in=list(wanted.values_list("pk", flat=True))).order_by("pk")
+        going = list(locked.select_for_update().values_list("pk", flat=True))
+        fingerprints = vault.subject_fingerprints(actor.agency_id, going)
+        went, own_keys = _empty(going, cut_source=cut_source)
+        Shredding.objects.bulk_create(
+            Shredding(
+                agency_id=actor.agency_id,
+                run=run,
+                client_id=client,
+                why=why,
+                asked_by_id=actor.user_id,
+                cut_source=cut_source,
+                went=went[client],
+                fingerprint=fingerprints.get(client, ""),
+            )
+            for client in going
+        )
+    if going:
+        ledger.record("identity.shredded", rows=len(going), why=str(why))
+        transaction.on_commit(partial(_destroy, actor.agency_id, own_keys))
+    return run
+
+
+def tables() -> list[type[models.Model]]:
+    """Every table about clients that says who they are, the clients' own last."""
+    found = [one for one in apps.get_models() if client_path(one) and shredded_fields(one, cut_source=True)]
+    return sorted(found, key=lambda model: (model is Client, model._meta.label))
+
+
+def _empty(clients: Sequence[UUID], *, cut_source: bool) -> tuple[dict[UUID, dict[str, int]], list[UUID]]:
+    """Empty what identifies them. By client, in how many rows of which table; and the rows that had keys of
+    their own. The hand that does it can't look into these columns: a row without a note counts as well."""
+    went: dict[UUID, dict[str, int]] = {client: {} for client in clients}
+    own_keys: list[UUID] = []
+    for model in tables():
+        fields = shredded_fields(model, cut_source=cut_source)
+        path = client_path(model) or "pk"
+        if not fields:
+            continue
+        rows = model._default_manager.filter(**{f"{path}__in": clients})
+        for client in rows.values_list(path, flat=True):
+            name = str(model._meta.model_name)
+            went[client][name] = went[client].get(name, 0) + 1
+        if subject_column(model) == "id" and model is not Client:
+            own_keys += rows.values_list("pk", flat=True)
+        if Privacy.of(model).whole:
+            rows.delete()
+        else:
+            rows.update(**{name: _nothing(model, name) for name in fields})
+    return went, own_keys
+
+
+def _nothing(model: type[models.Model], name: str) -> Any:
+    field = model._meta.get_field(name)
+    if getattr(field, "null", False):
+        return None
+    return b"" if isinstance(field, models.BinaryField) else ""
+
+
+def _destroy(agency: int, own_keys: Sequence[UUID]) -> None:
+    vault.destroy_subject_keys(agency, own_keys)
+    destroy_keys(agency)
+
+
+def destroy_keys(agency: int) -> int:
+    """Destroy the keys of clients whose shredding has committed, and say when; how many. A door of its own.
+
+    The nightly run calls it too, for what a crash left between the commit and the keys.
+    """
+    with acting_as(Actor.hub(agency, Permission.CARD_KEEP)), shredding():
+        left = Shredding.objects.filter(key_destroyed_at=None)
+        clients = list(left.values_list("client_id", flat=True))
+        if clients:
+            vault.destroy_subject_keys(agency, clients)
+            left.filter(client_id__in=clients).update(
+                key_destroyed_at=timezone.now(), changed_at=timezone.now()
+            )
+    return len(clients)
+
+
+# What there is to show of it
+
+
+def certificate(run: UUID) -> QuerySet[Shredding]:
+    """The lines of one run, as far as their records are open to the reader."""
+    return Shredding.objects.filter(run=run).select_related("asked_by", "agency").order_by("client_id")
+
+
+def certificates(limit: int = 50) -> list[dict[str, Any]]:
+    """The last runs: `run`, `at`, `why`, `clients` (those open to the reader), `keys_gone` of them."""
+    runs = Shredding.objects.order_by().values("run", "why")
+    told = runs.annotate(at=Min("recorded_at"), clients=Count("pk"), keys_gone=Count("key_destroyed_at"))
+    return [dict(one) for one in told.order_by("-at")[:limit]]
+
+
+def shredding_of(client: Client) -> Shredding | None:
+    return Shredding.objects.filter(client=client).first()
+
+
+# By night
+
+
+def shred_due(agency: Agency) -> int:
+    """Forget who is due at the agency, a few at a time, each in a transaction of its own; how many."""
+    destroy_keys(agency.pk)
+    gone = 0
+    while True:
+        with acting_as(Actor.hub(agency, Permission.CARD_KEEP)):
+            going = [one.client for one in due() if not one.is_held][:AT_ONCE]
+            if not going:
+                return gone
+            shred(going, why=ShredReason.BY_DATE)
+            gone += len(going)
