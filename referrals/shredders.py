@@ -237,7 +237,7 @@ def _empty(clients: Sequence[UUID], *, cut_source: bool) -> tuple[dict[UUID, dic
         path = client_path(model) or "pk"
         if not fields:
             continue
-        rows = model._default_manager.filter(**{f"{path}__in": clients})
+        rows = model._default_manager.filter(**{f"{path}__in": clients}).order_by()
         for client in rows.values_list(path, flat=True):
             name = str(model._meta.model_name)
             went[client][name] = went[client].get(name, 0) + 1
