@@ -241,7 +241,8 @@ function tell(now = false) {
   Object.assign(part("bar"), { max: work.all || 1, value: done });
   if (!now && Date.now() - saidAt < SAY_MS) return;
   saidAt = Date.now();
-  part("status").textContent = filled(part("status").dataset.text, { done, all: work.all });
+  const { text, checking } = part("status").dataset;
+  part("status").textContent = filled(work.all ? text : checking, { done, all: work.all });
 }
 
 function words(name) {
