@@ -155,7 +155,7 @@ def _upload(rows: Rows, letter: str) -> str:
 
 def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
     from agencies.models import Agency, County, Invitation, Membership, User
-    from referrals.models import Offer, Referral
+    from referrals.models import Disclosure, Offer, Referral
     from reporting.models import Release
 
     world = rows.world
@@ -165,7 +165,10 @@ def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
         rows.made[model, f"to {letter}"] = rows.fresh(
             Offer, "R", referral=referral, receiver=world.agency(letter)
         )
-    if model is Offer:
+    if model is Disclosure and (model, f"to {letter}") not in rows.made:
+        # And its own disclosure is one that was handed to it.
+        rows.made[model, f"to {letter}"] = rows.fresh(Disclosure, "R", receiver=world.agency(letter))
+    if model in (Offer, Disclosure):
         return rows.made[model, f"to {letter}"]
     if model in walled():
         return rows.row(model, letter)
