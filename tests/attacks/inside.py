@@ -1,0 +1,57 @@
+"""What the drill of a thousand cards has a hub's own processes do: `python -m tests.attacks.inside COMMAND …`.
+
+Runs inside the thrown-away hub, as casehub_app and through its doors; the drill looks on from outside.
+"""
+
+import json
+import sys
+
+import django
+
+if __name__ == "__main__":
+    django.setup()
+
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+from agencies import actions
+from agencies.models import Agency, AgencyType, User
+from agencies.scope import Actor, acting_as
+from tests.world import PASSWORD
+
+
+def prepare(slug: str) -> None:
+    """Make the hub ready, and an agency whose data lead's address and one-time-code secret it prints."""
+    from casehub import running
+
+    running.prepare()
+    agency = actions.open_agency(
+        slug=slug, name=slug.title(), type=AgencyType.SHELTER, sector="shelter", is_expected_to_report=True
+    )
+    user = User.objects.create_user(f"lead@{slug}.example", PASSWORD, name=f"Lead of {slug}")
+    for role in ("data_lead", "supervisor", "caseworker"):
+        actions.grant_role(user, agency, role)
+    secret = generate_totp_secret()
+    TOTP.activate(user, secret)
+    _say({"email": user.email, "secret": secret, "user": str(user.pk)})
+
+
+def clients(slug: str, count: str) -> None:
+    """That many clients without a card; prints their ids."""
+    from referrals.actions import open_client
+
+    agency = Agency.objects.get(slug=slug)
+    actor = Actor.of(User.objects.get(email=f"lead@{slug}.example"), agency)
+    found = []
+    for number in range(int(count)):
+        with acting_as(actor):
+            found.append(str(open_client(code=f"T-{number:04}").pk))
+    _say(found)
+
+
+def _say(what: object) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+
+
+if __name__ == "__main__":
+    command, *rest = sys.argv[1:]
+    {"prepare": prepare, "clients": clients}[command](*rest)
