@@ -35,6 +35,7 @@ NO_PAGE = {
     **dict.fromkeys(("reporting:figure_download", "reporting:own_download", "reporting:grant_file"), "a file"),
     **dict.fromkeys(("referrals:cards_open", "referrals:cards_all", "referrals:cards_older"), "bytes, for a script"),
     **dict.fromkeys(("referrals:card_save", "referrals:cards_reseal"), "takes what a script sends"),
+    **dict.fromkeys(("referrals:cards_whose", "referrals:cards_save_many"), "takes what a script sends"),
     **dict.fromkeys((f"vault_{act.replace('/', '_')}" for act in ACTS), "takes what a script sends"),
     "vault_state": "for a script", "vault_file": "a file",
 }  # fmt: skip
