@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "casehub.settings.dev")
@@ -35,6 +36,7 @@ app.conf.update(
         "snapshot": {"task": "casehub.snapshot_months", "schedule": 3600.0},
         "disclosures": {"task": "casehub.empty_disclosures", "schedule": 300.0},
         "tidy": {"task": "casehub.tidy", "schedule": 3600.0},
+        "shred": {"task": "casehub.shred_due", "schedule": crontab(hour="3", minute="17")},
     },
 )
 
@@ -110,3 +112,12 @@ def tidy() -> int:
             gone += actions.drop_what_was_kept_for_a_while()
     call_command("clearsessions")
     return gone
+
+
+@app.task(name="casehub.shred_due")
+def shred_due() -> int:
+    """By night: forget the clients whose identity is due, at every agency that has set a date."""
+    from agencies.models import Agency
+    from referrals import shredders
+
+    return sum(shredders.shred_due(agency) for agency in Agency.objects.all())

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from agencies.admin import operations
-from casehub.pages import agency, health, joining, ledger, network, passkeys, session, vault
+from casehub.pages import agency, health, joining, ledger, network, passkeys, retention, session, vault
 
 # allauth has more routes than a hub by invitation wants; these are all there are. Signing up says that it
 # is closed.
@@ -65,6 +65,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agency/computers/", passkeys.ComputersPage.as_view(), name="computers"),
     path("agency/tokens/", agency.TokensPage.as_view(), name="tokens"),
     path("agency/ledger/", ledger.LedgerPage.as_view(), name="ledger"),
+    path("agency/retention/", retention.RetentionPage.as_view(), name="retention"),
+    path("agency/retention/<uuid:run>/", retention.Certificate.as_view(), name="retention_certificate"),
+    path("clients/<uuid:client>/forget/", retention.Forget.as_view(), name="client_forget"),
     *vault.urlpatterns,
     path("network/", network.NetworkPage.as_view(), name="network"),
     path("jobs/", network.JobsPage.as_view(), name="jobs"),

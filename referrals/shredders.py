@@ -216,7 +216,7 @@ def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False
             for client in going
         )
     if going:
-        ledger.record("identity.shredded", rows=len(going), why=str(why))
+        ledger.record("identity.shredded", rows=len(going))
         transaction.on_commit(partial(_destroy, actor.agency_id, own_keys))
     return run
 
@@ -225,6 +225,20 @@ def tables() -> list[type[models.Model]]:
     """Every table about clients that says who they are, the clients' own last."""
     found = [one for one in apps.get_models() if client_path(one) and shredded_fields(one, cut_source=True)]
     return sorted(found, key=lambda model: (model is Client, model._meta.label))
+
+
+def would_go(client: Client) -> dict[str, int]:
+    """A dry run for one client: in how many rows of which table something would be emptied or deleted."""
+    with shredding():
+        return {
+            str(model._meta.model_name): count
+            for model in tables()
+            if shredded_fields(model, cut_source=False) and (count := _rows(model, [client.pk]).count())
+        }
+
+
+def _rows(model: type[models.Model], clients: Sequence[UUID]) -> QuerySet[Any]:
+    return model._default_manager.filter(**{f"{client_path(model)}__in": clients}).order_by()
 
 
 def _empty(clients: Sequence[UUID], *, cut_source: bool) -> tuple[dict[UUID, dict[str, int]], list[UUID]]:
@@ -237,7 +251,7 @@ def _empty(clients: Sequence[UUID], *, cut_source: bool) -> tuple[dict[UUID, dic
         path = client_path(model) or "pk"
         if not fields:
             continue
-        rows = model._default_manager.filter(**{f"{path}__in": clients}).order_by()
+        rows = _rows(model, clients)
         for client in rows.values_list(path, flat=True):
             name = str(model._meta.model_name)
             went[client][name] = went[client].get(name, 0) + 1

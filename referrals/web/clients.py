@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency
 from agencies.roles import Permission
-from referrals import actions, queries
+from referrals import actions, queries, shredders
 from referrals.actions import SealedCard
 from referrals.forms.clients import ChangeClientForm, ClientForm, RestrictForm
 from referrals.forms.questions import label_of
@@ -94,9 +94,11 @@ class ClientView(ClientPage):
         moments = record.timeline()
         own = Agency.objects.values_list("sector", flat=True).get(pk=found.agency_id)
         whole = "earlier" in request.GET
+        card = queries.card_of(found) if self.actor.may(Permission.CARD_OPEN) else None
         context = {
             "client": found,
             "code": queries.code_of(found),
+            "shredded": None if card or found.code_sealed else shredders.shredding_of(found),
             "record": record,
             "chart": lanes.chart(moments, record.enrollments, own),
             "since": day_words(timezone.localdate(moments[-1].at)) if moments else "",
@@ -107,12 +109,13 @@ class ClientView(ClientPage):
             "open": [one for one in record.enrollments if one.exit_on is None],
             "past": [one for one in record.enrollments if one.exit_on is not None],
             "screened": record.screenings[0] if record.screenings else None,
-            "card": queries.card_of(found) if self.actor.may(Permission.CARD_OPEN) else None,
+            "card": card,
             "may_open_cards": self.actor.may(Permission.CARD_OPEN),
             "closed": closed_state(self.actor),
             "may_edit": self.actor.may(Permission.CLIENT_EDIT),
             "may_refer": self.actor.may(Permission.REFERRAL_SEND),
             "may_restrict": self.actor.may(Permission.CLIENT_RESTRICT),
+            "may_forget": self.actor.may(Permission.CARD_KEEP),
             "is_closed": queries.is_closed_to_colleagues(found),
             "looked": self._looked(found) if self.actor.may(Permission.LEDGER_READ) else None,
         }
