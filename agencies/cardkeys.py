@@ -12,8 +12,10 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -44,6 +46,8 @@ MOST_OPENERS = 10
 HISTORY = ("vault.", "kit.")
 OPENING = [role.name for role in ROLES.values() if Permission.CARD_OPEN in role.grants]
 Body = Mapping[str, Any]
+Sent = TypeVar("Sent")
+Done = TypeVar("Done")
 
 
 class Unfit(Exception):
@@ -234,12 +238,27 @@ def _handover(newest: VaultKey) -> dict[str, str]:
 # The acts of a person on their own key
 
 
-@transaction.atomic
-def ask(body: Body) -> MemberKey:
+def _act(needed: Permission) -> Callable[[Callable[[Actor, Sent], Done]], Callable[[Sent], Done]]:
+    """An act on the acting agency's keys: refused without the permission, alone with the keys while it looks,
+    all or nothing. It is given who acts, and called with what was sent."""
+
+    def guarded(doing: Callable[[Actor, Sent], Done]) -> Callable[[Sent], Done]:
+        @wraps(doing)
+        def act(sent: Sent) -> Done:
+            actor = current_actor()
+            actor.require(needed)
+            with transaction.atomic():
+                _hold(actor)
+                return doing(actor, sent)
+
+        return act
+
+    return guarded
+
+
+@_act(Permission.CARD_OPEN)
+def ask(actor: Actor, body: Body) -> MemberKey:
     """A newcomer's key and its openers; it waits until someone lets it in. One asked before is replaced."""
-    actor = current_actor()
-    actor.require(Permission.CARD_OPEN)
-    _hold(actor)
     if not version_in_force():
         raise Unfit("moved")
     mine = _mine(actor)
@@ -252,26 +271,20 @@ def ask(body: Body) -> MemberKey:
     return member
 
 
-@transaction.atomic
-def add_opener(body: Body) -> Opener:
+@_act(Permission.CARD_OPEN)
+def add_opener(actor: Actor, body: Body) -> Opener:
     """One more way to open one's own key."""
-    actor = current_actor()
-    actor.require(Permission.CARD_OPEN)
-    _hold(actor)
     mine = _must_be_mine(actor)
     if Opener.objects.filter(member=mine).count() >= MOST_OPENERS:
         raise Unfit("shape")
-    opener = _add_opener(mine, _dict(body, "opener"))
+    opener = _add_opener(actor, mine, _dict(body, "opener"))
     ledger.record("vault.opener_added", opener)
     return opener
 
 
-@transaction.atomic
-def remove_opener(body: Body) -> None:
+@_act(Permission.CARD_OPEN)
+def remove_opener(actor: Actor, body: Body) -> None:
     """Raises Unfit("last") for the only one, Opener.DoesNotExist for anyone else's."""
-    actor = current_actor()
-    actor.require(Permission.CARD_OPEN)
-    _hold(actor)
     own = Opener.objects.filter(member=_must_be_mine(actor))
     opener = own.get(pk=_uuid(body, "opener"))
     if own.count() == 1:
@@ -280,23 +293,18 @@ def remove_opener(body: Body) -> None:
     opener.delete()
 
 
-@transaction.atomic
-def keep_trust(body: Body) -> None:
+@_act(Permission.CARD_OPEN)
+def keep_trust(actor: Actor, body: Body) -> None:
     """The member's own note of whom they saw in the book, one serial on."""
-    actor = current_actor()
-    actor.require(Permission.CARD_OPEN)
     serial, sealed = _number(body, "serial"), _box(body, "sealed", PADDED, version=0)
     kept = _living().filter(pk=_uuid(body, "member"), user_id=actor.user_id or 0, trust_serial=serial - 1)
     if not kept.update(trust_sealed=sealed, trust_serial=serial):
         raise Unfit("moved")
 
 
-@transaction.atomic
-def drop(body: Body) -> None:
+@_act(Permission.CARD_OPEN)
+def drop(actor: Actor, body: Body) -> None:
     """End one's own key, to ask anew, when openers are lost. Raises Unfit("last") for the only holder."""
-    actor = current_actor()
-    actor.require(Permission.CARD_OPEN)
-    _hold(actor)
     mine = _living().filter(user_id=actor.user_id or 0).get(pk=_uuid(body, "member"))
     holders = _wraps().filter(member__kit_number=None).values("member").distinct()
     if _wraps().filter(member=mine).exists() and holders.count() == 1:
@@ -308,12 +316,9 @@ def drop(body: Body) -> None:
 # The acts of who keeps the keys
 
 
-@transaction.atomic
-def begin(body: Body) -> VaultKey:
+@_act(Permission.CARD_KEEP)
+def begin(actor: Actor, body: Body) -> VaultKey:
     """The first version: the beginner's key, the kit, and the wraps for both."""
-    actor = current_actor()
-    actor.require(Permission.CARD_KEEP)
-    _hold(actor)
     if version_in_force():
         raise Unfit("begun")
     member = _add_member(actor, body)
@@ -329,12 +334,9 @@ def begin(body: Body) -> VaultKey:
     return vault
 
 
-@transaction.atomic
-def admit(body: Body) -> None:
+@_act(Permission.CARD_KEEP)
+def admit(actor: Actor, body: Body) -> None:
     """Let a waiting key in: its wraps for every living version, and the book that names it."""
-    actor = current_actor()
-    actor.require(Permission.CARD_KEEP)
-    _hold(actor)
     mine = _holder(actor)
     member = _waiting().get(pk=_uuid(body, "member"))
     if not _may_open().filter(user_id=member.user_id or 0).exists():
@@ -344,27 +346,21 @@ def admit(body: Body) -> None:
     ledger.record("vault.key_admitted", member)
 
 
-@transaction.atomic
-def refuse(body: Body) -> None:
+@_act(Permission.CARD_KEEP)
+def refuse(actor: Actor, body: Body) -> None:
     """Turn a waiting key away."""
-    actor = current_actor()
-    actor.require(Permission.CARD_KEEP)
-    _hold(actor)
     member = _waiting().get(pk=_uuid(body, "member"))
     _end(member)
     ledger.record("vault.key_refused", member)
 
 
-@transaction.atomic
-def rotate(body: Body) -> VaultKey:
+@_act(Permission.CARD_KEEP)
+def rotate(actor: Actor, body: Body) -> VaultKey:
     """A new version for exactly those who stay, and the kit; whoever is `gone` holds nothing any more.
 
     All wraps of the older versions are made anew by the rotator too, so that nobody's key hangs on the word
     of someone who left. Raises Unfit("moved") if anything is not as the rotator's browser saw it.
     """
-    actor = current_actor()
-    actor.require(Permission.CARD_KEEP)
-    _hold(actor)
     mine = _holder(actor)
     newest = _newest()
     if (_number(body, "from"), _number(body, "book_serial")) != (newest.version, newest.book_serial):
@@ -389,12 +385,9 @@ def rotate(body: Body) -> VaultKey:
     return vault
 
 
-@transaction.atomic
-def new_kit(body: Body) -> None:
+@_act(Permission.CARD_KEEP)
+def new_kit(actor: Actor, body: Body) -> None:
     """Another recovery kit; the one before opens nothing that is kept here any more."""
-    actor = current_actor()
-    actor.require(Permission.CARD_KEEP)
-    _hold(actor)
     mine = _holder(actor)
     _turn_page(body)
     kit = _renew_kit(actor, body)
@@ -402,31 +395,25 @@ def new_kit(body: Body) -> None:
     ledger.record("kit.made", kit)
 
 
-@transaction.atomic
-def pin(body: Body) -> None:
+@_act(Permission.CARD_KEEP)
+def pin(actor: Actor, body: Body) -> None:
     """The book with a partner's hand-over key in it, whose code was compared by telephone, or without it.
 
     The partner is named for the ledger only: which key is pinned stands in the book, where no hub can read or
     write. Raises Agency.DoesNotExist for an agency of no network.
     """
-    actor = current_actor()
-    actor.require(Permission.CARD_KEEP)
-    _hold(actor)
     _holder(actor)
     partner = Agency.objects.exclude(pk=actor.agency_id).get(pk=_number(body, "partner"))
     _turn_page(body)
     ledger.record("vault.partner_dropped" if body.get("drop") is True else "vault.partner_pinned", partner)
 
 
-@transaction.atomic
-def use_kit(body: Body) -> MemberKey:
+@_act(Permission.CARD_KEEP)
+def use_kit(actor: Actor, body: Body) -> MemberKey:
     """A new key for the acting person, whose browser opened everything with the kit's words.
 
     It stands in the ledger, and everybody with a key is shown it for KIT_USE_SHOWN.
     """
-    actor = current_actor()
-    actor.require(Permission.CARD_KEEP)
-    _hold(actor)
     kit = _kit()
     if kit is None or _number(body, "kit_number") != kit.kit_number:
         raise Unfit("moved")
@@ -439,12 +426,9 @@ def use_kit(body: Body) -> MemberKey:
     return member
 
 
-@transaction.atomic
-def finish(stands: Callable[[int], bool]) -> list[int]:
+@_act(Permission.CARD_OPEN)
+def finish(actor: Actor, stands: Callable[[int], bool]) -> list[int]:
     """Destroy the wraps of each older version under which no card `stands`. The versions destroyed now."""
-    actor = current_actor()
-    actor.require(Permission.CARD_OPEN)
-    _hold(actor)
     newest, done = version_in_force(), []
     for one in _versions().filter(destroyed_at=None, version__lt=newest):
         if stands(one.version):
@@ -547,7 +531,7 @@ def _add_member(actor: Actor, body: Body) -> MemberKey:
         raise Unfit("has_key")
     member = _new_key(actor, given, user_id=actor.user_id)
     for one in openers:
-        _add_opener(member, one if isinstance(one, dict) else {})
+        _add_opener(actor, member, one if isinstance(one, dict) else {})
     return member
 
 
@@ -576,11 +560,14 @@ def _renew_kit(actor: Actor, body: Body) -> MemberKey:
     return kit
 
 
-def _add_opener(member: MemberKey, given: Body) -> Opener:
+def _add_opener(actor: Actor, member: MemberKey, given: Body) -> Opener:
     kind = given.get("kind")
     facts: dict[str, Any] = {"private_sealed": _box(given, "sealed", {BOX + KEY}, version=0)}
     if kind == Opener.Kind.PASSKEY:
         facts["credential_id"] = _bytes(given, "credential", range(1, 1024))
+        own = Authenticator.objects.filter(user_id=actor.user_id or 0, type=Authenticator.Type.WEBAUTHN)
+        if not own.filter(data__credential__id=given["credential"]).exists():
+            raise Unfit("shape")
         facts["salt"] = _bytes(given, "salt", {KEY})
     elif kind == Opener.Kind.PASSPHRASE:
         facts["salt"] = _bytes(given, "salt", range(16, 65))

@@ -1,6 +1,7 @@
 """When an older version of an agency's vault key may be destroyed. Who may ask, and what is then destroyed,
 stands in agencies/cardkeys.py."""
 
+from agencies.cardkeys import version_in_force
 from agencies.models import VaultKey
 from agencies.scope import current_actor
 from agencies.scope.counting import counting
@@ -10,6 +11,19 @@ from referrals import disclosures
 def still_opens(version: int) -> bool:
     """Whether anything stands under the version that only it opens: a card, or what was handed to us."""
     return opens_a_card(version) or opens_a_disclosure(version)
+
+
+def cards_left() -> int:
+    """How many cards stand under older versions of the key, those of clients closed to the asker too.
+
+    A number only, the same for everybody: whoever renewed the key must know that colleagues have to finish.
+    Raises NotAllowed for who may not count the agency's own rows.
+    """
+    with counting(current_actor(), network=False) as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM referrals_contactcard WHERE key_version < %s", [version_in_force()]
+        )
+        return int(cursor.fetchone()[0])
 
 
 def opens_a_disclosure(version: int) -> bool:

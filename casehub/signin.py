@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.internal.flows.reauthentication import (
+    is_reauthentication_required,
     raise_if_reauthentication_required,
     reauthenticate_by_password,
 )
@@ -264,6 +265,11 @@ def step_up(request: HttpRequest) -> None:
     Raises an exception that allauth's middleware turns into the question; afterwards the request goes on.
     """
     raise_if_reauthentication_required(request, app="casehub")
+
+
+def has_stepped_up(request: HttpRequest) -> bool:
+    """Whether `step_up` would let this request through. For a script's: it can't follow to the question."""
+    return not is_reauthentication_required(request, app="casehub")
 
 
 def begin_session(request: HttpRequest) -> None:

@@ -1,4 +1,5 @@
-"""The vault's scripts as pages load them: at fixed addresses, each held to its published digest.
+"""The vault's scripts as pages load them: at fixed addresses, each held to its published digest. The pages'
+other scripts keep their hashed names, and stand in the published list too.
 
 Digests stand in `static/vault/DIGESTS.json` (written by `./dev manage digests`, held by a test). Why they are
 not hashed into names like the rest: docs/adr/0011-contact-card.md.
@@ -15,6 +16,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 STATIC = Path(__file__).parent / "static"
 PUBLISHED = STATIC / "vault" / "DIGESTS.json"
 FIXED = ("vault/", "vendor/vault/")
+# What else runs on a page with an open vault or at a sign-in: it could read what is typed there.
+BESIDE = ("casehub/", "vendor/htmx/")
 FORMAT = "casehub-scripts/1"
 
 
@@ -35,13 +38,22 @@ def digests() -> dict[str, str]:
 
 def measured() -> dict[str, str]:
     """The digest (sub-resource integrity, sha384) of every script of the vault as it lies here, by path."""
-    paths = sorted(path for folder in FIXED for path in (STATIC / folder).glob("*.js"))
+    return _measured(FIXED)
+
+
+def published() -> dict[str, object]:
+    """The list to compare a running hub with: every script that any of its pages loads."""
+    return {"format": FORMAT, "files": _measured(FIXED + BESIDE)}
+
+
+def _measured(folders: tuple[str, ...]) -> dict[str, str]:
+    paths = sorted(path for folder in folders for path in (STATIC / folder).glob("*.js"))
     return {str(path.relative_to(STATIC)): integrity(path.read_bytes()) for path in paths}
 
 
 def publish() -> None:
     """Write the list of digests anew."""
-    listed = json.dumps({"format": FORMAT, "files": measured()}, indent=2)
+    listed = json.dumps(published(), indent=2)
     PUBLISHED.write_text(listed + "\n")
 
 

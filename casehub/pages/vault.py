@@ -15,9 +15,9 @@ from fido2.utils import websafe_encode
 from agencies import cardkeys
 from agencies.doors import AgencyView
 from agencies.roles import Permission
-from casehub.old_keys import still_opens
+from casehub.old_keys import cards_left, still_opens
 from casehub.pages.agency import Page, tabs
-from casehub.signin import passkeys_of
+from casehub.signin import has_stepped_up, passkeys_of
 from referrals.web.deeds import deed
 
 LONGEST = 4_000_000
@@ -80,8 +80,9 @@ class File(AgencyView):
         return _unkept(response)
 
 
-def _nothing_under(_: dict[str, Any]) -> list[int]:
-    return cardkeys.finish(still_opens)
+def _finish(_: dict[str, Any]) -> dict[str, int]:
+    cardkeys.finish(still_opens)
+    return {"left": cards_left()}
 
 
 Doing = Callable[[dict[str, Any]], Any]
@@ -92,7 +93,7 @@ HOLDERS: dict[str, Doing] = {
     "opener/remove": cardkeys.remove_opener,
     "trust": cardkeys.keep_trust,
     "drop": cardkeys.drop,
-    "finish": _nothing_under,
+    "finish": _finish,
 }
 KEEPERS: dict[str, Doing] = {
     "begin": cardkeys.begin,
@@ -107,7 +108,8 @@ ACTS = HOLDERS | KEEPERS
 
 
 class Act(AgencyView):
-    """One act, as JSON: 200 {"done": true}; 400 or 409 {"error": the reason by name}."""
+    """One act, as JSON: 200 {"done": true}, for "finish" with how many cards are "left"; 400 or 409 {"error":
+    the reason by name}."""
 
     needs = Permission.CARD_OPEN
     act = ""
@@ -122,19 +124,23 @@ class Act(AgencyView):
         if not isinstance(body, dict):
             return _error("shape", 400)
         try:
-            ACTS[self.act](body)
+            done = ACTS[self.act](body)
         except cardkeys.Unfit as unfit:
             reason = str(unfit)
             return _error(reason, 400 if reason == "shape" else 409)
         except IntegrityError:
             return _error("moved", 409)
-        return _unkept(JsonResponse({"done": True}))
+        return _unkept(JsonResponse({"done": True, **(done if isinstance(done, dict) else {})}))
 
 
 class KeepersAct(Act):
-    """An act of who keeps the agency's keys."""
+    """An act of who keeps the agency's keys. 403 {"error": "confirm"} until the password or code is recent:
+    the page asks for it and sends the same again."""
 
     needs = Permission.CARD_KEEP
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return super().post(request) if has_stepped_up(request) else _error("confirm", 403)
 
 
 def _error(reason: str, status: int) -> HttpResponse:

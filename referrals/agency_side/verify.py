@@ -1,5 +1,5 @@
 """Comparing the scripts a running hub serves with the published digests. Says what differs; proves
-nothing about what the hub serves to somebody else, or a minute later.
+nothing about what the hub serves to somebody else, or a minute later, nor on pages behind the sign-in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _FORMAT = "casehub-scripts/1"
 _MOST = 16 * 2**20
 _SECONDS = 30
 _DIGEST = re.compile(r"sha(256|384|512)-[A-Za-z0-9+/]+=*")
+_HASHED = re.compile(r"\.[0-9a-f]{12}(?=\.js$)")
 _DATA = frozenset({"importmap", "application/json", "application/ld+json", "speculationrules"})
 
 
@@ -75,6 +76,10 @@ def _page(origin: str, digests: dict[str, str]) -> list[str]:
             differing.append(f"The sign-in page loads a script from elsewhere: {urlsplit(address).netloc}.")
             continue
         digest = digests.get(_below_static(address))
+        if digest is None:
+            differing.append(
+                f"The sign-in page loads a script that is not published: {_below_static(address)}."
+            )
         if digest is not None and integrity and digest not in integrity.split():
             differing.append(f"The sign-in page names another digest for {_below_static(address)}.")
         try:
@@ -108,7 +113,8 @@ def _import_map(origin: str, text: str, digests: dict[str, str]) -> list[str]:
 
 
 def _below_static(address: str) -> str:
-    return urlsplit(address).path.removeprefix("/static/")
+    """The path as it is published: without the digest that the hub puts into the names of most files."""
+    return _HASHED.sub("", urlsplit(address).path.removeprefix("/static/"))
 
 
 class _Scripts(HTMLParser):

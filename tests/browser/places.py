@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from agencies import actions as trust
 from agencies import affairs
-from agencies.models import Award, Job, JobState
+from agencies.models import Award, Job, JobState, User
 from agencies.roles import ROLES
 from referrals import actions
 from referrals.models import Client, Enrollment, Import, Offer, Referral, Response
@@ -73,12 +73,16 @@ def signed_in(world: World, who: str) -> Browser:
     """A test client of that role, who has proven themselves just now, and will have for an hour."""
     if who == NOBODY:
         return Browser()
-    browser = world.browser(letter_of(who), who)
+    return proven(world.browser(letter_of(who), who), world.person(letter_of(who), who))
+
+
+def proven(browser: Browser, user: User) -> Browser:
+    """The test client, whose password was typed just now, and counts for an hour."""
     session, now = browser.session, time.time()
     session["account_authentication_methods"] = [
         {"method": "password", "at": now + 3600, "reauthenticated": True}
     ]
-    session["account_authentication_methods_user"] = str(world.person(letter_of(who), who).pk)
+    session["account_authentication_methods_user"] = str(user.pk)
     session["started"] = session["seen"] = int(now)
     session.save()
     return browser

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 from django.urls import reverse
 
+from agencies import vault
 from agencies.models import KeyWrap, MemberKey, VaultKey
 from agencies.scope import acting_as
 from referrals import actions
@@ -125,8 +126,10 @@ class Office:
                 1,
             ],
         )
+        bytes_sealed = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+        where = {"agency": self.agency, "place": ContactCard.PLACE, "row": client.pk, "subject": client.pk}
         facts = {
-            "sealed_e2e": base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)),
+            "sealed_e2e": vault.seal(bytes_sealed, **where),
             "key_version": 1,
             "revision": revision,
             "saved_at": saved_at,

@@ -17,6 +17,7 @@ from casehub.celery import empty_disclosures
 from referrals.models import Disclosure
 from tests.attacks.rows import walled
 from tests.browser.chromium import Heard, faults
+from tests.browser.places import proven
 from tests.browser.test_vault_keys import Seat
 
 pytestmark = pytest.mark.browser
@@ -92,7 +93,8 @@ class Desk(Seat):
 def desk(browser, live_server, world, letter, role="supervisor"):
     heard = Heard(live_server.url)
     context = heard.listen(browser.new_context(viewport={"width": 1280, "height": 800}))
-    session = world.browser(letter, role).cookies["sessionid"].value
+    proof = proven(world.browser(letter, role), world.person(letter, role))
+    session = proof.cookies["sessionid"].value
     context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
     context.set_default_timeout(15_000)
     yield Desk(context.new_page(), live_server.url, heard, world.person(letter, role))

@@ -10,6 +10,8 @@ import pytest
 
 from agencies.models import KeyWrap, MemberKey, VaultKey
 from tests.browser.chromium import Heard, faults
+from tests.browser.places import signed_in
+from tests.world import PASSWORD
 
 pytestmark = pytest.mark.browser
 PAGE = "/agency/card-keys/"
@@ -101,10 +103,12 @@ class Seat:
 
 
 @contextmanager
-def seat(browser, live_server, world, role):
+def seat(browser, live_server, world, role, *, proven=True):
+    """`proven`: the password was typed less than five minutes ago."""
     heard = Heard(live_server.url)
     context = heard.listen(browser.new_context(viewport={"width": 1280, "height": 800}))
-    session = world.browser("A", role).cookies["sessionid"].value
+    client = signed_in(world, role) if proven else world.browser("A", role)
+    session = client.cookies["sessionid"].value
     context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
     context.set_default_timeout(15_000)
     yield Seat(context.new_page(), live_server.url, heard, world.person("A", role))
@@ -141,6 +145,42 @@ def test_begun_typed_back_locked_and_opened_again_and_no_key_leaves_the_tab(
         me.state("open")
         assert me.keys() == [key]
         assert me.heard.out() == []
+
+
+def test_an_act_on_the_agencys_keys_asks_for_the_password_and_loses_nothing(
+    lasting_world, live_server, browser
+):
+    with seat(browser, live_server, lasting_world, "supervisor", proven=False) as me:
+        me.go()
+        me.press("[data-keys-do=begin]")
+        me.phrase()
+        me.paper()
+        me.page.locator("#again-password").wait_for()
+        me.heard.out()  # the 403 is a line on the console
+        assert faults(me.page, me.heard, language="en") == []
+        me.page.keyboard.type("not the password")
+        me.page.keyboard.press("Enter")
+        me.page.locator("[data-again-says=wrong]:visible").wait_for()
+        with lasting_world.acting("A", "supervisor"):
+            assert not VaultKey.objects.exists()
+        me.page.fill("#again-password", PASSWORD)
+        me.page.keyboard.press("Enter")
+        me.state("open")
+        with lasting_world.acting("A", "supervisor"):
+            assert VaultKey.objects.count() == 1
+
+
+def test_who_does_not_confirm_changes_nothing(lasting_world, live_server, browser):
+    with seat(browser, live_server, lasting_world, "supervisor", proven=False) as me:
+        me.go()
+        me.press("[data-keys-do=begin]")
+        me.phrase()
+        me.paper()
+        me.page.locator("#again-password").wait_for()
+        me.press("#again [data-closes]")
+        me.state("nothing-keeps")
+        with lasting_world.acting("A", "supervisor"):
+            assert not VaultKey.objects.exists() and not MemberKey.objects.exists()
 
 
 def test_asked_compared_admitted_confirmed_then_left_out(lasting_world, live_server, browser):

@@ -9,7 +9,24 @@ from casehub import vault_files
 def test_the_published_digests_are_those_of_the_scripts():
     """Behind: `./dev manage digests`."""
     listed = json.loads(vault_files.PUBLISHED.read_text())
-    assert listed == {"format": "casehub-scripts/1", "files": vault_files.measured()}
+    assert listed == vault_files.published()
+    assert (
+        listed["format"] == "casehub-scripts/1" and vault_files.measured().items() <= listed["files"].items()
+    )
+
+
+def test_every_script_of_every_page_is_published():
+    """A page's other scripts could read what is typed as well as the vault's own."""
+    listed = json.loads(vault_files.PUBLISHED.read_text())["files"]
+    there = {str(path.relative_to(vault_files.STATIC)) for path in vault_files.STATIC.rglob("*.js")}
+    assert there == set(listed)
+    named = set()
+    for folder in ("casehub", "referrals", "reporting"):
+        for page in (vault_files.STATIC.parents[1] / folder / "templates").rglob("*.html"):
+            tags = re.findall(r"<script\b[^>]*\bsrc=\"([^\"]+)\"", page.read_text())
+            named |= {re.sub(r"{% (?:static '([^']+)'|get_static_prefix) %}", r"\1", tag) for tag in tags}
+    assert {name for name in named if "{" not in name} <= set(listed)
+    assert "casehub/leave.js" in named and "vault/keyspage.js" in named
 
 
 def test_a_changed_script_is_noticed(tmp_path, monkeypatch):

@@ -147,6 +147,7 @@ function wordOf(error) {
   if (error instanceof Stopped) return "";
   if (error instanceof OtherKit) return "words";
   if (!(error instanceof Refused)) return wordFor(error);
+  if (error.body?.error === "confirm") return ""; // they turned back
   if (error.body?.error === "last") return "last";
   return ["moved", "begun", "has_key", "no_key"].includes(error.body?.error) ? "moved" : "failed";
 }
@@ -479,5 +480,8 @@ whenChanged(async (vault) => {
     one("[data-keys-left-cards]").textContent = left;
   });
   // A renewal before there was any card leaves nothing to seal anew.
-  if (state.versions.filter((each) => !each.destroyed).length > 1) await post("/vault/finish/");
+  if (state.versions.filter((each) => !each.destroyed).length < 2) return;
+  const { left } = await post("/vault/finish/");
+  one("[data-keys-others]").hidden = !left;
+  one("[data-keys-others-cards]").textContent = left;
 });

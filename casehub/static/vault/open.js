@@ -1,6 +1,7 @@
 // The dialog that opens the vault (components/vault.html), and the footer's line that says whether it is open.
 // What opening means stands in session.js; every word comes from the page.
 
+import "./again.js";
 import { Cancelled, NoPasskey, TooWeak } from "./keys.js";
 import {
   Newer,

@@ -80,13 +80,28 @@ async function answered(response) {
   return json ? response.json() : new Uint8Array(await response.arrayBuffer());
 }
 
+/** What a request that changes something carries beside its body. */
+export function csrf() {
+  return { "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "" };
+}
+
+let proves = async () => false;
+
+/** Has `callback` ask who it is when the hub wants to know once more; it says whether they proved it. */
+export function whenUnsure(callback) {
+  proves = callback;
+}
+
 /** Sends JSON to the hub: its answer as an object, as bytes where it is none, or null. Throws Refused. */
 export async function post(path, body = {}) {
-  const headers = {
-    "Content-Type": "application/json",
-    "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "",
-  };
-  return answered(await fetch(path, { method: "POST", headers, body: JSON.stringify(body), redirect: "manual" }));
+  const headers = { "Content-Type": "application/json", ...csrf() };
+  const sent = { method: "POST", headers, body: JSON.stringify(body), redirect: "manual" };
+  try {
+    return await answered(await fetch(path, sent));
+  } catch (error) {
+    if (error.body?.error !== "confirm" || !(await proves())) throw error;
+    return answered(await fetch(path, sent));
+  }
 }
 
 /** What the hub keeps of the vault's keys, as /vault/ hands it out. Throws Refused. */
