@@ -4,8 +4,11 @@ Two tables, because PostgreSQL shows rows, not columns: a Handover says whose de
 sender's own; its Disclosures go across and say nothing of the sender's client.
 """
 
+from datetime import date, timedelta
+
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from agencies.privacy import Privacy
 from agencies.scope import Scoped
@@ -89,3 +92,8 @@ class Disclosure(Scoped):
 
     def __str__(self) -> str:
         return f"{self.data_class}"
+
+    @property
+    def last_day(self) -> date:
+        """The last whole day on which it can be read."""
+        return timezone.localdate(self.ends_at - timedelta(microseconds=1))

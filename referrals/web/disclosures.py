@@ -138,7 +138,7 @@ class HandedToUs(AgencyView):
         labels["address_safe"] = _("Mail to this address")
         context = {
             "closed": closed_state(self.actor),
-            "received": disclosures.received(),
+            "received": disclosures.received().defer("sealed_e2e"),
             "labels": json.dumps(labels),
             "waiting": queries.inbox().count(),
         }

@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from referrals import actions
+from referrals import actions, disclosures
 from referrals.models import Client, Offer
+from tests.referrals.test_disclosures import handing, key_of
 
 FILE = Path(__file__).with_name("budgets.txt")
 BUDGETS = {name: int(cost) for name, cost in (line.split() for line in FILE.read_text().splitlines())}
@@ -22,6 +23,7 @@ BUDGETS = {name: int(cost) for name, cost in (line.split() for line in FILE.read
 def fill(world, count, start):
     """Clients with one row of everything, in one project, and offers each way."""
     world.agency("B")
+    keys = {}
     for number in range(start, start + count):
         client = world.client("A", f"KH-{number}", worker=world.person("A"))
         world.enrollment(client)
@@ -34,6 +36,16 @@ def fill(world, count, start):
             actions.send_referral(client=client, needed="dental", receivers=[world.agency("B")])
             actions.keep_draft(form="service_new", client=client, body={})
         world.offer(sender="B", receiver="A")
+        hand_over(world, client, "B", keys)
+        hand_over(world, world.client("B"), "A", keys)
+
+
+def hand_over(world, client, receiver, keys):
+    sender = world.letter(client.agency_id)
+    if receiver not in keys:
+        keys[receiver] = key_of(world, receiver)
+    with world.acting(sender):
+        disclosures.hand_over(**handing(world, client, keys[receiver], receiver=receiver))
 
 
 def address(world, name):
@@ -45,6 +57,7 @@ def address(world, name):
     arguments = {
         "client": [client.pk],
         "client_edit": [client.pk],
+        "hand_over": [client.pk],
         "client_restrict": [client.pk],
         "client_contact_new": [client.pk],
         "enroll": [client.pk],
