@@ -1,10 +1,11 @@
 """The casework's jobs by name. What they do stands in `exchange`; how jobs live stands in `agencies.jobs`."""
 
+import tempfile
 from typing import Any
 
 from agencies import jobs
 from agencies.roles import Permission
-from referrals.exchange import inbox
+from referrals.exchange import hmis_out, inbox
 from referrals.exchange.bundle import Bundle
 from referrals.exchange.caseload import open_caseload
 from referrals.exchange.intake import Intake
@@ -29,6 +30,24 @@ def import_sheet(run: jobs.Run) -> dict[str, Any]:
     run.afterwards(lambda: inbox.forget(name))
     caseload, project_id = open_caseload(run, name, str(run.arguments["mapping"]))
     return _take(Intake(caseload, run, digest=inbox.digest_of(name), project_id=project_id), run)
+
+
+@jobs.job("export_hmis")
+def export_hmis(run: jobs.Run) -> dict[str, Any]:
+    """Write the agency's records into a file of the inbox, to be fetched from there: `file` and `rows`."""
+    run.actor.require(Permission.DATA_IMPORT)
+
+    def write() -> dict[str, Any]:
+        with tempfile.TemporaryFile() as file:
+            rows = hmis_out.write(file)
+            file.seek(0)
+            return {
+                "file": inbox.put(iter(lambda: file.read(2**20), b""), kind="export"),
+                "files": rows,
+                "rows": sum(rows.values()),
+            }
+
+    return run.chunk(0, write)
 
 
 def _take(intake: Intake, run: jobs.Run) -> dict[str, Any]:

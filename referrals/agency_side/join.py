@@ -1,11 +1,13 @@
 """Joining opened cards to a pseudonymous file, at the agency: names and birth dates for forms that want them.
-The result is as identifying as the agency's own records and is written for its owner's eyes only.
+The result is as identifying as the agency's own records and is written for its owner's eyes only. Of the
+hub's own export it is a whole HMIS CSV export, with every column where the format has it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -17,6 +19,7 @@ from . import Refused
 from .archive import Archive
 from .bundle import write_whole
 from .cards import folded, place_of, read_sheet
+from .schema import FILES, VERSIONS
 from .vaultbox import Shut, Vault, read_stream
 
 Card = dict[str, Any]
@@ -24,7 +27,8 @@ Card = dict[str, Any]
 _ADDED = ("Name used", "Legal name", "Birth date")
 _HMIS_QUALITY = {"FirstName": "NameDataQuality", "DOB": "DOBDataQuality", "SSN": "SSNDataQuality"}
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
-_FULL, _PARTLY = "1", "2"
+_FULL, _PARTLY, _NOT_COLLECTED = "1", "2", "99"
+_MANIFEST, _CLIENTS = "manifest.json", "clients.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +81,78 @@ def _join_zip(source: Path, out: Path, cards: dict[str, Card], by: str) -> Joine
 
     def write(file: io.BufferedWriter) -> None:
         with zipfile.ZipFile(source) as given, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+            hub = _HubExport.of(given)
             for info in given.infolist():
+                path = Path(info.filename)
+                if hub is not None and path.name in (_MANIFEST, _CLIENTS):
+                    continue
                 data = given.read(info)
-                if Path(info.filename).name.lower() == "client.csv" and not info.filename.startswith(
-                    "__MACOSX"
-                ):
-                    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"), newline="")))
-                    data, joined = _joined(rows, cards, by, hmis=True)
+                is_client = path.name.lower() == "client.csv" and not info.filename.startswith("__MACOSX")
+                if is_client or (hub is not None and path.stem in FILES):
+                    rows = _rows(data)
+                    if hub is not None:
+                        rows = hub.whole(path.stem, rows)
+                        data = _text_of(rows)
+                if is_client:
+                    data, joined = _joined(rows, hub.cards(cards) if hub else cards, by, hmis=True)
                     found.append(joined)
                 info.external_attr = 0o600 << 16
                 made.writestr(info, data)
 
     write_whole(out, write)
     return found[0]
+
+
+def _rows(data: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"), newline="")))
+
+
+def _text_of(rows: list[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+class _HubExport:
+    """What the hub says beside the files of its own export: the year of the format, and which client of the
+    hub, by whom the cards go, a PersonalID is."""
+
+    def __init__(self, version: str, clients: dict[str, str]) -> None:
+        self._version = version
+        self._clients = clients
+
+    @classmethod
+    def of(cls, given: zipfile.ZipFile) -> _HubExport | None:
+        """None for any other zip."""
+        if not {_MANIFEST, _CLIENTS} <= set(given.namelist()):
+            return None
+        try:
+            version = json.loads(given.read(_MANIFEST))["hmis_version"]
+            pairs = [(_id(person), _id(client)) for person, client in _rows(given.read(_CLIENTS))[1:]]
+        except (ValueError, KeyError, TypeError):
+            raise Refused("What the hub says beside the files can't be read. Get the export again.") from None
+        if version not in VERSIONS or len({person for person, _client in pairs}) != len(pairs):
+            raise Refused("What the hub says beside the files can't be read. Get the export again.")
+        return cls(version, dict(pairs))
+
+    def cards(self, cards: dict[str, Card]) -> dict[str, Card]:
+        """The cards by PersonalID."""
+        return {person: cards[client] for person, client in self._clients.items() if client in cards}
+
+    def whole(self, name: str, rows: list[list[str]]) -> list[list[str]]:
+        """The file with exactly the format's columns in their order; what the hub left out is blank."""
+        wanted = [column.name for column in FILES[name].of_version(self._version)]
+        header, body = (rows[0], rows[1:]) if rows else ([], [])
+        places = [header.index(column) if column in header else None for column in wanted]
+        filled = [["" if at is None else cells[at] for at in places] for cells in _even(body, len(header))]
+        if name == "Client":
+            for column, quality in _HMIS_QUALITY.items():
+                at, good = wanted.index(column), wanted.index(quality)
+                for cells in filled:
+                    # How good was what does not stand here: what a card says is filled in afterwards.
+                    if not cells[at] and cells[good] in (_FULL, _PARTLY):
+                        cells[good] = _NOT_COLLECTED
+        return [wanted, *filled]
 
 
 def _joined(rows: list[list[str]], cards: dict[str, Card], by: str, *, hmis: bool) -> tuple[bytes, Joined]:

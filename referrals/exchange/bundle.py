@@ -28,7 +28,7 @@ MAX_MANIFEST = 2**20
 Row = tuple[int, list[str] | None]
 Got = TypeVar("Got")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, UnicodeDecodeError)
-_BESIDE = {"manifest.json", "problems.csv"}
+_BESIDE = {"manifest.json", "problems.csv", "clients.csv"}  # the last as the hub itself writes it
 
 
 def plain(name: str) -> str:

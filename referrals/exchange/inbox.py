@@ -1,4 +1,5 @@
-"""Files that wait to be taken in: a folder outside the database, random names, mode 0600, gone afterwards."""
+"""Files that wait to be taken in, or to be fetched: a folder outside the database, random names, mode 0600,
+gone afterwards."""
 
 import contextlib
 import hashlib
@@ -15,14 +16,14 @@ from django.utils.translation import gettext as _
 from agencies.jobs import Refused
 
 KEPT_DAYS = 7
-_NAME = re.compile(r"[0-9a-f]{32}\.(bundle|sheet)")
+_NAME = re.compile(r"[0-9a-f]{32}\.(bundle|sheet|export)")
 
 
 def put(blocks: Iterable[bytes], *, kind: str, name: str = "") -> str:
     """Write the blocks to a new file of the inbox; its name, which says nothing.
 
-    `kind` is its ending, "bundle" or "sheet"; `name` its 32 hex digits, chosen if not given. Raises Refused
-    beyond settings.UPLOAD_LIMIT bytes.
+    `kind` is its ending, "bundle", "sheet" or "export"; `name` its 32 hex digits, chosen if not
+    given. Raises Refused beyond settings.UPLOAD_LIMIT bytes.
     """
     folder = Path(settings.INBOX)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

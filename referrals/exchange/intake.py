@@ -20,7 +20,7 @@ from django.utils import timezone
 from agencies import ledger, vault
 from agencies.jobs import Pause, Run
 from agencies.models import Agency
-from referrals.exchange import nouns
+from referrals.exchange import hmis_out, nouns
 from referrals.exchange.bundle import plain
 from referrals.exchange.staging import Layout, copy_rows, judge, layout_of
 from referrals.models import Import, ImportedRow, RefusedRows
@@ -202,7 +202,8 @@ class Intake:
     def _take(
         self, name: str, piece: list[Row], opened: dict[str, Any], said: Callable[[], None]
     ) -> dict[str, Any]:
-        begun = time.monotonic()
+        begun, read = time.monotonic(), len(piece)
+        piece = self._not_our_own(name, piece)
         broken = [number for number, cells in piece if cells is None]
         self._stage(name, piece)
         staged = time.monotonic()
@@ -220,7 +221,9 @@ class Intake:
             )
             names = ("taken", "taken_in_part", "refused", "new", "changed", "unchanged", "deleted")
             counts = Counter(dict(zip(names, cursor.fetchone(), strict=True)))
-            counts["read"] = len(piece)
+            counts["read"] = read
+            for known in ("taken", "unchanged"):
+                counts[known] += read - len(piece)
             counts["refused"] += len(broken)
             cursor.execute(
                 "SELECT split_part(said, ':', 2), count(*) "
@@ -342,6 +345,16 @@ class Intake:
             ((at, at in again, said(name, at), cells) for at, cells in piece if cells is not None),
         )
         judge(layout, header, agency_id=self.agency_id)
+
+    def _not_our_own(self, name: str, piece: list[Row]) -> list[Row]:
+        """The piece without rows that this hub wrote out itself (`hmis_out`): they stand here already."""
+        header = [plain(cell) for cell in self.source.header(name)]
+        key = plain(self._layout(name).key)
+        if self.source.kind != "hmis_bundle" or key not in header:
+            return piece
+        place = header.index(key)
+        own = hmis_out.stand_here(name, (cells[place].strip() for _number, cells in piece if cells))
+        return [one for one in piece if one[1] is None or one[1][place].strip() not in own]
 
     def _repeated(self, name: str, header: list[str], key: str) -> frozenset[int]:
         """The rows of the file whose key stood in an earlier row. Found once a file, about 60 bytes a row."""

@@ -16,6 +16,8 @@ SAID: dict[str, Promise] = {
     "agency.sharing_vetoed": gettext_lazy("Vetoed sharing for the nation"),
     "card.matched": gettext_lazy("Asked whose the cards of a sealed file are"),
     "card.sent": gettext_lazy("Was sent sealed contact cards"),
+    "client.export_asked": gettext_lazy("Asked for an export of the agency's records"),
+    "client.exported": gettext_lazy("Took the agency's records out"),
     "client.listed": gettext_lazy("Saw clients in a list"),
     "client.opened": gettext_lazy("Opened a client to colleagues again"),
     "client.restricted": gettext_lazy("Closed a client to colleagues"),
@@ -25,6 +27,7 @@ SAID: dict[str, Promise] = {
     "disclosure.opened_there": gettext_lazy("The other agency opened what was handed over"),
     "handover.made": gettext_lazy("Handed a client's details over, sealed"),
     "handover.withdrawn": gettext_lazy("Withdrew what was handed over"),
+    "identity.shredded": gettext_lazy("Destroyed who clients are"),
     "import.finished": gettext_lazy("Took a file in"),
     "import.problems_exported": gettext_lazy("Exported an import's problems"),
     "import.rows_exported": gettext_lazy("Exported the rows not taken in"),
@@ -95,6 +98,7 @@ NOUNS: dict[str, Promise] = {
     "import": gettext_lazy("import"),
     "importedrow": gettext_lazy("row of an imported file"),
     "importproblem": gettext_lazy("problem of an import"),
+    "legalhold": gettext_lazy("legal hold"),
     "offer": gettext_lazy("offer"),
     "project": gettext_lazy("project"),
     "referral": gettext_lazy("referral"),
@@ -104,6 +108,7 @@ NOUNS: dict[str, Promise] = {
     "screening": gettext_lazy("screening"),
     "service": gettext_lazy("service"),
     "sharingagreement": gettext_lazy("sharing agreement"),
+    "shredding": gettext_lazy("line of a certificate of destruction"),
     "touchpoint": gettext_lazy("contact"),
 }
 

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from referrals.web import bulkcards, cards, clients, contacts, day, disclosures, entry, handover, imports, labels, services
+from referrals.web import (
+    bulkcards,
+    cards,
+    clients,
+    contacts,
+    day,
+    disclosures,
+    entry,
+    exports,
+    handover,
+    imports,
+    labels,
+    services,
+)
 
 app_name = "referrals"
 
@@ -45,5 +58,6 @@ urlpatterns = [
     path("drafts/<slug:form>/", entry.KeepDraft.as_view(), name="draft"),
     path("drafts/<slug:form>/<uuid:client>/", entry.KeepDraft.as_view(), name="draft"),
     *bulkcards.urlpatterns,
+    *exports.urlpatterns,
     *imports.urlpatterns,
 ]
