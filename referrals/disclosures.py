@@ -7,6 +7,8 @@ disclosure, and until when, is a policy of the database (migration 0007). Called
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
@@ -16,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agencies import cardkeys, ledger
+from agencies import cardkeys, ledger, vault
 from agencies.models import LedgerEntry
 from agencies.roles import Permission
 from agencies.scope import current_actor
@@ -83,7 +85,7 @@ def hand_over(
                     offer=offer,
                     data_class=part.data_class,
                     purpose=purpose,
-                    sealed_e2e=part.sealed,
+                    sealed_e2e=vault.seal(part.sealed, **_cover(part.id, actor.agency_id)),
                     receiver_key=receiver_key,
                     starts_at=Now(),
                     ends_at=ends_at,
@@ -143,27 +145,36 @@ def _check_key(receiver_id: int, receiver_key: bytes) -> None:
 def withdraw(*, handover: Handover) -> int:
     """End all of it now; how many disclosures. What was read before stays known: that can't be taken back."""
     current_actor().require(Permission.REFERRAL_SEND)
-    return _withdraw(handover)
-
-
-def _withdraw(handover: Handover) -> int:
     live = Disclosure.objects.filter(handover=handover, withdrawn_at=None, ends_at__gt=Now())
-    ended = live.update(withdrawn_at=Now(), sealed_e2e=b"", changed_at=Now())
+    ended = _empty(live, withdrawn_at=Now())
     if ended:
         ledger.record("handover.withdrawn", handover, rows=ended)
     return ended
 
 
-def withdraw_all_of(*, client: Client) -> int:
-    """Every handing-over of a client ends. Asks for no permission: it is for shredding, which does."""
-    return sum(_withdraw(one) for one in Handover.objects.filter(client=client))
-
-
 def empty_what_is_over() -> int:
     """Throw away the acting agency's sealed bytes that nobody may read any more; how many."""
     over = Q(withdrawn_at__isnull=False) | Q(ends_at__lte=Now())
-    own = Disclosure.objects.filter(over, agency_id=current_actor().agency_id).exclude(sealed_e2e=b"")
-    return own.update(sealed_e2e=b"", changed_at=Now())
+    return _empty(Disclosure.objects.filter(over, agency_id=current_actor().agency_id))
+
+
+def _empty(rows: QuerySet[Disclosure], **more: Any) -> int:
+    """Empty them, and destroy the keys of the hub's cover, so that no backup keeps them either; how many."""
+    agency, gone = current_actor().agency_id, list(rows.exclude(sealed_e2e=b"").values_list("pk", flat=True))
+    if gone:
+        Disclosure.objects.filter(pk__in=gone).update(sealed_e2e=b"", changed_at=Now(), **more)
+        transaction.on_commit(partial(vault.destroy_subject_keys, agency, gone))
+    return len(gone)
+
+
+def _cover(id: UUID, agency_id: int) -> dict[str, Any]:
+    """Where the hub's own cover of a disclosure belongs (ADR 0012)."""
+    return {"agency": agency_id, "place": "disclosure.sealed_e2e", "row": id, "subject": id}
+
+
+def sealed(disclosure: Disclosure) -> bytes:
+    """What the sender's browser sealed, out of the hub's cover. Raises VaultError when it was emptied."""
+    return vault.unseal_bytes(disclosure.sealed_e2e, **_cover(disclosure.pk, disclosure.agency_id))
 
 
 def open_disclosure(id: UUID) -> Disclosure:
@@ -220,7 +231,7 @@ def handed_over(client: Client) -> list[Given]:
     for row in found:
         rows = list(row.disclosures.all())
         looked = sorted((at for one in rows for at in opened.get(str(one.pk), [])), reverse=True)
-        live = any(one.withdrawn_at is None and one.ends_at > now for one in rows)
+        live = any(one.withdrawn_at is None and one.ends_at > now and one.sealed_e2e for one in rows)
         given.append(Given(row, rows, looked, live))
     return given
 

@@ -8,12 +8,12 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
-from agencies.scope.rows import MINE, AgencyRows
+from agencies.scope.rows import MINE, AgencyRows, shredded_policy
 
 
 # The receiver's right ends with the row's own clock, by the database's: no worker has to be running for it.
 RECEIVED = (
-    f"receiver_id = {MINE} AND withdrawn_at IS NULL"
+    f"receiver_id = {MINE} AND withdrawn_at IS NULL AND sealed_e2e <> ''"
     " AND starts_at <= statement_timestamp() AND statement_timestamp() < ends_at"
 )
 
@@ -109,5 +109,8 @@ class Migration(migrations.Migration):
         ),
         AgencyRows("Handover", client="client_id"),
         AgencyRows("Disclosure", readers={"received": RECEIVED}),
+        migrations.RunSQL(
+            shredded_policy("referrals_disclosure"), "DROP POLICY shredded ON referrals_disclosure"
+        ),
         migrations.RunSQL(OPENING, NO_OPENING, elidable=False),
     ]

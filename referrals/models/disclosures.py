@@ -43,7 +43,8 @@ class Disclosure(Scoped):
     """One data class under one release, sealed for `receiver` under its hand-over key `receiver_key`.
 
     The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock,
-    unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` is emptied soon after.
+    unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` is emptied soon after, or when
+    the client's identity is shredded; the hub's cover, under the row's own key, goes with it (ADR 0012).
     `release` names the release of information it stands under: the id of the handing-over until those exist.
     """
 
@@ -61,6 +62,8 @@ class Disclosure(Scoped):
     ends_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
 
+    client_by = "handover__client_id"
+    sealed_about_itself = True
     privacy = Privacy(
         direct={"sealed_e2e"},
         linkable={

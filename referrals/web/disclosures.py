@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from agencies import cardkeys
 from agencies.cardkeys import text_of
 from agencies.doors import AgencyView
 from agencies.roles import Permission
+from agencies.vault import VaultError
 from referrals import disclosures, queries
 from referrals.disclosures import SealedPart
 from referrals.models import Client, Handover, Offer
@@ -152,12 +153,16 @@ class DisclosureOpen(AgencyView):
 
     def post(self, request: HttpRequest, disclosure: UUID) -> HttpResponse:
         found = disclosures.open_disclosure(disclosure)
+        try:
+            sealed = disclosures.sealed(found)
+        except VaultError as error:  # withdrawn between the two
+            raise Http404 from error
         answer = JsonResponse(
             {
                 "sender": found.agency_id,
                 "data_class": found.data_class,
                 "receiver_key": text_of(found.receiver_key),
-                "sealed": text_of(found.sealed_e2e),
+                "sealed": text_of(sealed),
             }
         )
         answer["Cache-Control"] = "no-store"

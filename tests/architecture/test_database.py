@@ -4,7 +4,7 @@ import pytest
 from django.apps import apps
 from django.db import ProgrammingError, connection, connections, transaction
 
-from agencies.privacy import Privacy, reporter_columns
+from agencies.privacy import Privacy, client_path, reporter_columns, shredded_fields
 from agencies.scope import grants
 from agencies.scope.rows import PLATFORM
 from tests.attacks import postgres
@@ -20,6 +20,7 @@ UNIQUE_ACROSS_AGENCIES = {
     "agencies_invitation_token_digest_key": "a digest of 256 random bits",
     "a_role_is_held_once_at_an_agency": "the agency is in it",
     "referrals_contactcard_client_id_key": "the client's key stands beside it: a foreign id fails on that",
+    "referrals_shredding_client_id_key": "the client's key stands beside it: a foreign id fails on that",
 }
 
 
@@ -58,8 +59,14 @@ def test_every_walled_table_has_its_policies_and_they_say_what_the_house_says(ow
         )
         assert (counted.command, counted.role) == ("r", "casehub_reporter"), table
         assert "CURRENT_USER = 'casehub_reporter'" in counted.using, table
+        about_clients = client_path(next(m for m in walled() if m._meta.db_table == table))
+        about_clients = about_clients and table != "referrals_restriction"
+        assert ("shredded" in found) == bool(about_clients or table == "agencies_ledgerentry"), table
+        if shredded := found.get("shredded"):
+            assert shredded.role == "casehub_shredder" and "casehub.agency" in str(shredded.check), table
+            assert (shredded.command == "a") or "CURRENT_USER = 'casehub_shredder'" in shredded.using, table
         # Whatever else there is lets the other party read, and nobody write.
-        rest = {name: one for name, one in found.items() if name not in ("own", "counted")}
+        rest = {name: one for name, one in found.items() if name not in ("own", "counted", "shredded")}
         assert all(
             one.command == "r" and one.role == "casehub_app" and one.check is None for one in rest.values()
         )
@@ -78,7 +85,7 @@ def test_a_policy_reads_only_tables_whose_own_policy_is_row_local(owner):
     local = {"referrals_restriction", "referrals_clientopenedto"}
     tables = {model._meta.db_table for model in walled()}
     for one in postgres.policies(owner):
-        read = {table for table in tables if f"{table} " in one.using}
+        read = {table for table in tables if f"{table} " in (one.using or one.check)}
         assert read <= local
         if one.table in local:
             assert not read
@@ -125,6 +132,7 @@ ROLES = {
     "casehub_app": {"rolcanlogin": True, "rolinherit": False, "rolcreatedb": False},
     "casehub_reporter": {"rolcanlogin": False, "rolinherit": False, "rolcreatedb": False},
     "casehub_linker": {"rolcanlogin": False, "rolinherit": False, "rolcreatedb": False},
+    "casehub_shredder": {"rolcanlogin": False, "rolinherit": False, "rolcreatedb": False},
 }
 
 
@@ -141,14 +149,16 @@ def test_no_role_of_ours_passes_the_wall(owner, role):
     }
 
 
-def test_the_app_may_become_the_reporter_and_the_linker_and_inherits_neither(owner):
+def test_the_app_may_become_the_lesser_roles_and_inherits_none(owner):
     owner.execute(
         "SELECT r.rolname, m.admin_option FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
         " WHERE m.member = 'casehub_app'::regrole ORDER BY 1"
     )
-    assert owner.fetchall() == [("casehub_linker", False), ("casehub_reporter", False)]
-    owner.execute("SELECT pg_has_role('casehub_app', 'casehub_reporter', 'USAGE')")
-    assert owner.fetchone() == (False,)
+    lesser = ["casehub_linker", "casehub_reporter", "casehub_shredder"]
+    assert owner.fetchall() == [(role, False) for role in lesser]
+    for role in lesser:
+        owner.execute("SELECT pg_has_role('casehub_app', %s, 'USAGE')", [role])
+        assert owner.fetchone() == (False,)
 
 
 def test_every_table_belongs_to_the_owner(owner):
@@ -174,6 +184,32 @@ def test_the_reporter_reads_the_linkable_and_open_columns_and_writes_nothing(own
         " WHERE grantee IN ('casehub_reporter', 'casehub_linker', 'PUBLIC') AND table_schema = 'public'"
     )
     assert owner.fetchall() == []
+
+
+def test_the_hand_that_forgets_has_these_rights_and_no_other(owner):
+    """It reads what may be counted of tables about clients, and empties or deletes what identifies them."""
+    owner.execute(
+        "SELECT table_name, column_name, privilege_type FROM information_schema.column_privileges"
+        " WHERE grantee = 'casehub_shredder' AND table_schema = 'public'"
+        " AND table_name NOT IN ('agencies_ledgerentry', 'referrals_shredding')"
+    )
+    wanted = set()
+    for model in (model for model in apps.get_models() if client_path(model)):
+        table, going = model._meta.db_table, shredded_fields(model, cut_source=True)
+        wanted |= {(table, column, "SELECT") for column in reporter_columns(model)}
+        if not Privacy.of(model).whole:
+            wanted |= {(table, model._meta.get_field(name).column, "UPDATE") for name in going}
+    wanted = {one for one in wanted if one[0] != "referrals_shredding"}
+    assert set(owner.fetchall()) == wanted
+    owner.execute(
+        "SELECT table_name, privilege_type FROM information_schema.table_privileges"
+        " WHERE grantee = 'casehub_shredder' AND table_schema = 'public'"
+    )
+    assert set(owner.fetchall()) == {
+        ("agencies_ledgerentry", "INSERT"),
+        ("referrals_shredding", "INSERT"),
+        *((m._meta.db_table, "DELETE") for m in apps.get_models() if client_path(m) and Privacy.of(m).whole),
+    }
 
 
 def test_the_linker_reads_nothing_yet(owner):

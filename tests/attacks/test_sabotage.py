@@ -121,6 +121,24 @@ class Wall:
         self.app("S")
         return self.bench.count(f"{table} WHERE agency_id = %s", self.id["R"]) == 1
 
+    def the_hand_that_forgets_sees_the_agencys_rows(self, table: str) -> bool:
+        """Closed records too, and no other agency's."""
+        self.bench.become("casehub_shredder", agency=self.id["A"])
+        closed = self.bench.count(f"{table} WHERE id = %s", CLOSED[table]) if table in CLOSED else 1
+        own = self.bench.count(f"{table} WHERE agency_id = %s", self.id["A"])
+        return (
+            closed == 1 and own > 0 and self.bench.count(f"{table} WHERE agency_id = %s", self.id["B"]) == 0
+        )
+
+    def the_hand_that_forgets_enters_its_own_agencys_ledger(self, table: str) -> bool:
+        self.bench.become("casehub_shredder", agency=self.id["A"])
+        entry = (
+            f"INSERT INTO {table} (agency_id, verb, target_type, target_id, rows, why)"
+            " VALUES (%s, 'client.changed', 'client', '', 1, '')"
+        )
+        own, foreign = self.bench.tried(entry, self.id["A"]), self.bench.tried(entry, self.id["B"])
+        return own == [(1,)] and str(foreign).startswith("InsufficientPrivilege")
+
     def a_closed_clients_rows_open_to_the_named_worker_only(self, table: str) -> bool:
         row = CLOSED[table]
         self.bench.become("casehub_app", agency=self.id["A"], user=self.worker["A"])
@@ -271,6 +289,17 @@ def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]
                 unclosed = f"{anew} TO casehub_app USING ({one.using}) WITH CHECK (agency_id = {MINE})"
                 if table != Client._meta.db_table:
                     yield table, unclosed, wall.nobody_adds_to_a_closed_client, table
+        elif one.name == "shredded" and one.command == "a":
+            yield table, gone, wall.the_hand_that_forgets_enters_its_own_agencys_ledger, table
+            loose = f"{anew} FOR INSERT TO casehub_shredder WITH CHECK (true)"
+            yield table, loose, wall.the_hand_that_forgets_enters_its_own_agencys_ledger, table
+        elif one.name == "shredded":
+            yield table, gone, wall.the_hand_that_forgets_sees_the_agencys_rows, table
+            loose = f"{anew} TO casehub_shredder USING (true)"
+            yield table, loose, wall.the_hand_that_forgets_sees_the_agencys_rows, table
+            inherited = f"{anew} TO casehub_shredder, casehub_app USING (agency_id = {MINE})"
+            if table in CLOSED and table != "referrals_disclosure":
+                yield table, inherited, wall.a_closed_clients_rows_open_to_the_named_worker_only, table
         elif one.name == "counted":
             yield table, gone, wall.the_counting_door_reads_every_agency, table
             loose = f"{anew} FOR SELECT TO casehub_reporter USING (true)"

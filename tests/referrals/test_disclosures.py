@@ -18,14 +18,16 @@ from django.utils import timezone
 from agencies import affairs, cardkeys
 from agencies.models import HandoverKey, LedgerEntry, VaultKey
 from agencies.scope import NotAllowed
+from agencies.vault import VaultError
 from casehub.celery import empty_disclosures
 from casehub.old_keys import still_opens
-from referrals import disclosures
+from referrals import disclosures, shredders
 from referrals.disclosures import SealedPart
 from referrals.models import Disclosure, Handover
-from referrals.picklists import DisclosureClass, DisclosurePurpose
+from referrals.picklists import DisclosureClass, DisclosurePurpose, ShredReason
 
 AROUND = 32 + 16
+COVER = 5 + 12 + 16
 
 
 def sealed(padded=512):
@@ -241,10 +243,22 @@ def test_nobody_else_withdraws_or_hands_over_for_the_sender(world, given, client
     assert seen_by(world, "B") == 2
 
 
-def test_all_of_a_client_ends_when_their_identity_goes(world, given, client):
+def test_all_of_a_client_ends_when_their_identity_goes(lasting_world):
+    world = lasting_world
+    client, public = world.client("A"), key_of(world, "B")
     with world.acting("A"):
-        assert disclosures.withdraw_all_of(client=client) == 2
+        given = disclosures.hand_over(**handing(world, client, public, parts=[part(), part("contact")]))
+        kept = [(one, bytes(one.sealed_e2e)) for one in given.disclosures.all()]
+    assert seen_by(world, "B") == 2
+    with world.acting("A", "supervisor"):
+        shredders.shred([client.pk], why=ShredReason.CLIENT_ASKED)
     assert seen_by(world, "B") == 0
+    with world.acting("A"):
+        assert not disclosures.handed_over(client)[0].is_live
+    for one, before in kept:  # nor does a backup give it back
+        one.sealed_e2e = before
+        with pytest.raises(VaultError):
+            disclosures.sealed(one)
 
 
 def test_the_schedule_empties_what_is_over_and_leaves_the_rest(world, given, client, public):
@@ -256,7 +270,7 @@ def test_the_schedule_empties_what_is_over_and_leaves_the_rest(world, given, cli
     assert empty_disclosures() == 0
     with world.acting("A"):
         left = {one.handover_id: len(bytes(one.sealed_e2e)) for one in Disclosure.objects.all()}
-    assert left == {given.pk: 0, later.pk: AROUND + 512}
+    assert left == {given.pk: 0, later.pk: COVER + AROUND + 512}
 
 
 def test_opening_stands_in_both_ledgers_and_names_no_colleague_of_theirs(world, given, client):
@@ -267,7 +281,7 @@ def test_opening_stands_in_both_ledgers_and_names_no_colleague_of_theirs(world, 
         "sender": world.agency("A").pk,
         "data_class": "contact",
         "receiver_key": base64.urlsafe_b64encode(bytes(one.receiver_key)).rstrip(b"=").decode(),
-        "sealed": base64.urlsafe_b64encode(bytes(one.sealed_e2e)).rstrip(b"=").decode(),
+        "sealed": base64.urlsafe_b64encode(disclosures.sealed(one)).rstrip(b"=").decode(),
     }
     (theirs,) = entries(world, "B", "disclosure.opened")
     (ours,) = entries(world, "A", "disclosure.opened_there")

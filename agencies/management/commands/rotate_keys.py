@@ -92,7 +92,7 @@ SEALED_BY_MEMBERS = frozenset(
     }
 )
 # Sealed by them as well, and covered once more by the hub.
-COVERED = frozenset({"referrals.ContactCard.sealed_e2e"})
+COVERED = frozenset({"referrals.ContactCard.sealed_e2e", "referrals.Disclosure.sealed_e2e"})
 
 
 def sealed_columns() -> list[tuple[type[models.Model], str, str]]:
