@@ -313,6 +313,7 @@ async function go() {
   part("stop").focus();
   try {
     mine.all ||= await checked(vault, mine.file);
+    tell(true);
     for await (const lines of batchesOf(mine.file, mine.at)) {
       if (mine.stops || mine !== work) break;
       const outcome = await batch(vault, lines);
