@@ -59,6 +59,7 @@ _MEANT = {
 _EXITS = {"completed": 1, "left_early": 2, "discharged": 3}
 # A row of a spreadsheet has a key like this (see `staging.CASELOAD`): no file of HMIS holds it.
 _OF_A_SHEET = re.compile(r"[0-9a-f]{40}:.*")
+_JSON_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _NOUNS: Mapping[str, type[Scoped] | type[Project]] = {
     "Project": Project,
     "Client": Client,
@@ -449,4 +450,6 @@ def _lines(header: tuple[str, ...], first: Cells | None, rest: Iterator[Cells]) 
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    # A kept row is JSON, which writes a moment with a T; HMIS has a blank.
+    return text.replace("T", " ") if _JSON_MOMENT.fullmatch(text) else text

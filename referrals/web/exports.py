@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from agencies import jobs, ledger
+from agencies import cardkeys, jobs, ledger
 from agencies.doors import AgencyView
 from agencies.models import Job, JobState
 from agencies.roles import Permission
@@ -50,7 +50,7 @@ class RecordsOut(AgencyView):
             "form": form or ReasonForm(),
             "jobs": [(one, _fetchable(one)) for one in found],
             "is_waiting": any(one.state in (JobState.QUEUED, JobState.RUNNING) for one in found),
-            "opens_cards": self.actor.may(Permission.CARD_OPEN),
+            "holds_key": self.actor.may(Permission.CARD_OPEN) and bool(cardkeys.holds_newest()),
         }
         return TemplateResponse(request, "referrals/records_out.html", context)
 

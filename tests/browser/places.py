@@ -354,4 +354,5 @@ def _imports(world: World, rows: Rows, lead: Browser) -> list[Place]:
         Place("data_lead", "import, what its columns are", columns),
         Place("data_lead", "wrong: no column is the code", columns, {"column_0": ""}, SEND),
         Place("data_lead", "wrong: no file", imports, press=SEND),
+        Place("data_lead", "wrong: no reason for an export", reverse("referrals:records_out"), press=SEND),
     ]
