@@ -293,65 +293,63 @@ def spoil(desk, sealed, how):
         sealed.write_bytes(secrets.token_bytes(300_000))
 
 
+def five_people(desk, prefix="KH"):
+    for n in range(5):
+        desk.world.client("A", f"{prefix}-{n}")
+    return [(f"{prefix}-{n}", f"Linnet{n}", "Marsh", "") for n in range(5)]
+
+
 @pytest.fixture
 def five(desk):
-    for n in range(5):
-        desk.world.client("A", f"KH-{n}")
-    return [(f"KH-{n}", f"Linnet{n}", "Marsh", "") for n in range(5)]
+    return five_people(desk)
 
 
-@pytest.mark.parametrize(
-    ("how", "numbers", "broken"),
-    [
-        ("whole", {"new": 5}, []),
-        ("changed", {"new": 4, "broken": 1}, ["Line 3"]),
-        ("swapped", {"new": 3, "broken": 2}, ["Line 3", "Line 4"]),
-        ("no JSON", {"new": 4, "broken": 1}, ["Line 3"]),
-    ],
-)
-def test_a_line_that_was_touched_is_named_and_the_others_come_in(desk, five, how, numbers, broken):
-    sealed = desk.sheet(five)
-    spoil(desk, sealed, how)
-    desk.go()
-    assert desk.bring(sealed) == numbers
-    assert [one.split("\n")[0] for one in desk.listed("broken")] == broken
-    assert len(desk.cards()) == numbers["new"]
+TOUCHED = {
+    "changed": ({"new": 4, "broken": 1}, ["Line 3"]),
+    "swapped": ({"new": 3, "broken": 2}, ["Line 3", "Line 4"]),
+    "no JSON": ({"new": 4, "broken": 1}, ["Line 3"]),
+    "whole": ({"new": 5}, []),
+}
 
 
-@pytest.mark.parametrize(
-    ("how", "word"),
-    [
-        ("cut between lines", "cut"),
-        ("cut in a line", "cut"),
-        ("one too many", "cut"),
-        ("empty", "format"),
-        ("binary", "format"),
-    ],
-)
-def test_a_file_that_is_not_whole_is_refused_whole(desk, five, how, word):
-    sealed = desk.sheet(five)
-    spoil(desk, sealed, how)
-    desk.go()
-    desk.bring(sealed, ends=None)
-    assert "Nothing was brought in." in desk.says(word)
+def test_a_line_that_was_touched_is_named_and_the_others_come_in(desk):
+    files = {how: desk.sheet(five_people(desk, how.upper()), how) for how in TOUCHED}
+    for how, (numbers, broken) in TOUCHED.items():
+        spoil(desk, files[how], how)
+        before = len(desk.cards())
+        desk.go()
+        assert desk.bring(files[how]) == numbers, how
+        assert [one.split("\n")[0] for one in desk.listed("broken")] == broken
+        assert len(desk.cards()) == before + numbers["new"]
+
+
+REFUSED = {
+    "cut between lines": ("cut", "should hold 5 cards"),
+    "cut in a line": ("cut", "not whole"),
+    "one too many": ("cut", "6 lines were found"),
+    "empty": ("format", "not a file of sealed cards"),
+    "binary": ("format", "not a file of sealed cards"),
+    "another agency's": ("agency", "another agency"),
+    "a newer key's": ("newkey", "version 7"),
+    "an older key's": ("oldkey", "version 0"),
+}
+
+
+def test_a_file_that_is_not_whole_or_not_for_this_key_is_refused_whole_in_words(desk, five):
+    made = {
+        "another agency's": {"agency": "0c9a77de-51b2-4f0e-8d3a-9b6e12f4c502"},
+        "a newer key's": {"version": 7},
+        "an older key's": {"version": 0},
+    }
+    files = {how: desk.sheet(five, how, **made.get(how, {})) for how in REFUSED}
+    for how, (word, said) in REFUSED.items():
+        spoil(desk, files[how], how)
+        desk.go()
+        desk.bring(files[how], ends=None)
+        says = desk.says(word)
+        assert said in says and "Nothing was brought in." in says, how
     assert desk.cards() == {}
     assert "/cards/whose/" not in "".join(desk.seat.sent)
-
-
-@pytest.mark.parametrize(
-    ("changed", "word", "said"),
-    [
-        ({"agency": "0c9a77de-51b2-4f0e-8d3a-9b6e12f4c502"}, "agency", "another agency"),
-        ({"version": 7}, "newkey", "version 7"),
-        ({"version": 0}, "oldkey", "version 0"),
-    ],
-)
-def test_another_agencys_file_and_another_keys_are_refused_in_words(desk, five, changed, word, said):
-    sealed = desk.sheet(five, **changed)
-    desk.go()
-    desk.bring(sealed, ends=None)
-    assert said in desk.says(word)
-    assert desk.cards() == {}
 
 
 def clients_of_a_file(desk, count):
