@@ -275,7 +275,7 @@ def running(folder: Path) -> Iterator[Place]:
             except OSError:
                 assert time.monotonic() < end and web.poll() is None, "the pages did not come up"
                 time.sleep(0.1)
-        with closing(Wire(captured, port)) as wire, chromium_on_disk(folder / "profile") as chromium:
+        with closing(Wire(captured, port)) as wire, chromium_on_disk(folder / "profile") as (chromium,):
             yield Place(hub, wire, chromium, folder, Search(folder), who)
 
 

@@ -62,18 +62,19 @@ class Chromium:
 
 
 @contextmanager
-def chromium_on_disk(profile: Path) -> Iterator[Chromium]:
-    """One for the time of the block. Meanwhile the test may use the database, too."""
+def chromium_on_disk(*profiles: Path) -> Iterator[list[Chromium]]:
+    """One for each profile, for the time of the block. Meanwhile the test may use the database, too."""
     must_be_here()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright keeps its loop in a greenlet of this thread, which Django takes for asynchronous code.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        one = Chromium(playwright, profile)
+        each = [Chromium(playwright, profile) for profile in profiles]
         try:
-            yield one
+            yield each
         finally:
-            one.kill()
-            shutil.rmtree(profile, ignore_errors=True)
+            for one in each:
+                one.kill()
+                shutil.rmtree(one.profile, ignore_errors=True)
 
 
 class Wire:
