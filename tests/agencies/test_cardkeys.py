@@ -6,6 +6,7 @@ import os
 import uuid
 
 import pytest
+from allauth.mfa.models import Authenticator
 
 from agencies import actions, cardkeys
 from agencies.cardkeys import Unfit
@@ -207,6 +208,28 @@ def test_the_last_opener_stays_and_trust_goes_one_on(world):
         cardkeys.keep_trust({"member": mine["id"], "serial": 2, "sealed": box(512)})
         unfit(cardkeys.keep_trust, {"member": mine["id"], "serial": 2, "sealed": box(512)}, "moved")
         unfit(cardkeys.drop, {"member": mine["id"]}, "last")
+
+
+def passkey_of(user):
+    """The way to open that a passkey of this account would be."""
+    name = b64(os.urandom(20))
+    if user is not None:
+        Authenticator.objects.create(user=user, type="webauthn", data={"credential": {"id": name}})
+    return {"kind": "passkey", "credential": name, "salt": b64(os.urandom(32)), "sealed": box(32)}
+
+
+def test_a_passkey_opens_only_for_the_account_that_has_it(world):
+    me, colleague = world.person("A", "supervisor"), world.person("A")
+    begun(world)
+    with world.acting("A", "supervisor"):
+        for foreign in (passkey_of(colleague), passkey_of(None)):
+            unfit(cardkeys.add_opener, {"opener": foreign}, "shape")
+        cardkeys.add_opener({"opener": passkey_of(me)})
+        assert Opener.objects.filter(kind="passkey").count() == 1
+    body = member() | {"openers": [passkey_of(me)]}
+    with world.acting("A"):
+        unfit(cardkeys.ask, body, "shape")
+        assert not MemberKey.objects.filter(user=colleague).exists()
 
 
 def test_a_rotation_wraps_for_exactly_those_who_stay(world):

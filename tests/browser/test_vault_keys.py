@@ -344,3 +344,96 @@ def test_a_passkey_opens_the_cards(lasting_world, live_server, browser):
     here.state("open")  # one way only: it is asked for at once
     assert heard.out() == []
     context.close()
+
+
+def kept(page):
+    return [name for name in page.evaluate("Object.keys(sessionStorage)") if name.startswith("casehub-vault")]
+
+
+def second_tab(me, path=PAGE):
+    page = me.page.context.new_page()
+    page.set_default_timeout(15_000)
+    tab = Seat(page, me.home, me.heard, me.user)
+    tab.go(path)
+    return tab
+
+
+def test_a_second_tab_opens_by_the_first_and_is_locked_with_it(lasting_world, live_server, browser):
+    with seat(browser, live_server, lasting_world, "supervisor") as me:
+        me.begin()
+        other = second_tab(me)
+        other.state("open")
+        assert kept(other.page) and other.keys() is None  # the box came, the member's pair did not
+        other.press("[data-vault-line] [data-vault-lock]")
+        for tab in (me, other):
+            tab.page.locator("[data-vault-line] [data-vault-open]:visible").wait_for()
+            assert kept(tab.page) == []
+        # Nobody has it any more, so a third tab asks in vain.
+        assert second_tab(me).page.get_attribute("#card-keys", "data-state") == "locked"
+        me.open()
+        me.state("open")
+        # The session's own lock destroys the hub's half: a box kept aside opens nothing after it.
+        box = me.page.evaluate("sessionStorage.getItem('casehub-vault')")
+        other.go()
+        other.state("open")
+        other.press("#lock button")
+        other.page.get_by_role("button", name="Unlock").wait_for()
+        assert kept(me.page) == [] and kept(other.page) == []
+        other.page.get_by_label("Password").fill(PASSWORD)
+        other.page.get_by_role("button", name="Unlock").click()
+        other.page.locator("#card-keys[data-state=locked]").wait_for()
+        other.page.evaluate("box => sessionStorage.setItem('casehub-vault', box)", box)
+        other.go()
+        other.state("locked")
+        assert kept(other.page) == [] and me.heard.out() == []
+
+
+def test_a_tab_takes_no_box_that_is_not_of_its_session_and_person(lasting_world, live_server, browser):
+    with seat(browser, live_server, lasting_world, "supervisor") as me:
+        me.begin()
+        stranger = second_tab(me, "/clients/")
+        stranger.press("[data-vault-line] [data-vault-lock]")
+        me.page.close()
+        # Another half, another person, and no box at all.
+        stranger.page.evaluate(
+            """async () => {
+                const {sealTab} = await import("/static/vault/keys.js");
+                const {toBase64url, random} = await import("/static/vault/box.js");
+                const {whose} = await import("/static/vault/session.js");
+                const half = Uint8Array.from(atob(document.documentElement.dataset.vaultHalf
+                    .replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
+                const said = {v: 1, keys: [{version: 1, key: toBase64url(random(32))}]};
+                const boxes = [
+                    await sealTab(random(32), whose, said),
+                    await sealTab(half, {...whose, user: "0"}, said),
+                    await sealTab(half, whose, {...said, v: 2}),
+                ].map(toBase64url);
+                const channel = new BroadcastChannel("casehub-vault");
+                channel.onmessage = ({data}) => {
+                    if (data.ask) for (const box of [...boxes, "x", 7]) channel.postMessage({box});
+                };
+            }"""
+        )
+        tab = second_tab(stranger)
+        tab.state("locked")
+        assert kept(tab.page) == []
+
+
+def test_quick_exit_wipes_every_tab(lasting_world, live_server, browser):
+    with seat(browser, live_server, lasting_world, "supervisor") as me:
+        away = "https://away.example/"
+        me.page.context.route("https://**", lambda route: route.fulfill(body="weather"))
+        me.begin()
+        other = second_tab(me)
+        other.state("open")
+        me.page.evaluate(f"document.documentElement.dataset.exit = '{away}'")
+        for _ in range(3):
+            me.page.keyboard.press("Escape")
+        me.page.wait_for_url("https://**")
+        other.page.wait_for_url("https://**")
+        for tab in (me, other):
+            tab.page.goto(me.home + "/account/login/")
+            assert tab.page.evaluate("Object.keys(sessionStorage).length") == 0
+            assert tab.page.evaluate("Object.keys(localStorage).length") == 0
+        me.page.goto(me.home + PAGE)
+        assert "/account/login/" in me.page.url

@@ -1,9 +1,20 @@
 """The vault's scripts: what is published is what lies here, and what a page may load."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from django.conf import settings as hub_settings
 
 from casehub import vault_files
+from referrals.agency_side.cli import main
 
 
 def test_the_published_digests_are_those_of_the_scripts():
@@ -58,3 +69,44 @@ def test_the_import_map_is_the_only_inline_script_that_may_stand(settings):
 def test_the_vaults_scripts_keep_their_names():
     storage = vault_files.Storage()
     assert storage.hashed_name("vault/box.js") == "vault/box.js"
+
+
+@pytest.fixture
+def running():
+    """The address of a hub as an agency runs it, in processes of its own."""
+    # Below /tmp itself: the database server's account must be able to walk there.
+    folder, port = Path(f"/tmp/casehub-verify-test-{os.getpid()}"), "18393"
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("CASEHUB_")}
+    how = {
+        "cwd": hub_settings.ROOT,
+        "env": {**outside, "CASEHUB_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "casehub.settings.dev"},
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+    hub = subprocess.Popen([sys.executable, "manage.py", "up", "--port", port], **how)
+    try:
+        url = f"http://localhost:{port}"
+        for _try in range(120):
+            time.sleep(0.5)
+            try:
+                urllib.request.urlopen(f"{url}/account/login/", timeout=5).close()
+                break
+            except OSError:
+                assert hub.poll() is None
+        yield url
+    finally:
+        hub.terminate()
+        hub.wait(timeout=60)
+        subprocess.run([sys.executable, "-m", "casehub.embedded", "stop"], check=False, **how)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_the_agencys_tool_finds_a_running_hub_s_scripts_published(running, tmp_path, capsys):
+    assert main(["verify-hub", running, "--digests", str(vault_files.PUBLISHED)]) == 0, capsys.readouterr()
+    assert "Not looked at" in capsys.readouterr().out
+    listed = json.loads(vault_files.PUBLISHED.read_text())
+    listed["files"]["casehub/leave.js"] = listed["files"]["casehub/page.js"]
+    (tmp_path / "d.json").write_text(json.dumps(listed))
+    assert main(["verify-hub", running, "--digests", str(tmp_path / "d.json")]) == 1
+    assert "casehub/leave.js, as the sign-in page loads it, is not the published" in capsys.readouterr().out

@@ -230,7 +230,6 @@ function privateBytesBy(state, opener, key) {
 }
 
 function openersOf(state, kind) {
-  if (!state.me) throw new NoKey(state.state);
   return state.me.openers.filter((one) => one.kind === kind);
 }
 
