@@ -36,6 +36,7 @@ app.conf.update(
         "snapshot": {"task": "casehub.snapshot_months", "schedule": 3600.0},
         "disclosures": {"task": "casehub.empty_disclosures", "schedule": 300.0},
         "tidy": {"task": "casehub.tidy", "schedule": 3600.0},
+        "mirror": {"task": "casehub.mirror_keys", "schedule": 60.0},
         "shred": {"task": "casehub.shred_due", "schedule": crontab(hour="3", minute="17")},
     },
 )
@@ -114,10 +115,19 @@ def tidy() -> int:
     return gone
 
 
+@app.task(name="casehub.mirror_keys")
+def mirror_keys() -> int:
+    from agencies import vault
+
+    return vault.mirror_keys()
+
+
 @app.task(name="casehub.shred_due")
 def shred_due() -> int:
     """By night: forget the clients whose identity is due, at every agency that has set a date."""
     from agencies.models import Agency
     from referrals import shredders
 
-    return sum(shredders.shred_due(agency) for agency in Agency.objects.all())
+    gone = sum(shredders.shred_due(agency) for agency in Agency.objects.all())
+    mirror_keys()
+    return gone

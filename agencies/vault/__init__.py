@@ -17,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 
-from agencies.vault import rows
+from agencies.vault import mirror, rows
 from agencies.vault.box import VaultError
 from agencies.vault.kek import KeyFolder, KeyFolderError
 from agencies.vault.keys import Keyring, Progress
@@ -34,6 +34,7 @@ __all__ = [
     "ensure_kek",
     "key_folder_problems",
     "make_subject_keys",
+    "mirror_keys",
     "open_agency_keys",
     "remove_old_key_encryption_keys",
     "reseal",
@@ -182,6 +183,16 @@ def remove_old_key_encryption_keys() -> list[str]:
     None within an hour of the last rotation. Older backups of the database can't be read after it.
     """
     return _folder().remove_old(in_use=_store.kek_ids())
+
+
+def mirror_keys() -> int:
+    """Bring the copy of the key folder (setting CASEHUB_KEYS_COPY) up to date; how many files changed.
+
+    Does nothing where no copy is set. Raises KeyFolderError where the folder has lost keys.
+    """
+    if not settings.CASEHUB_KEYS_COPY:
+        return 0
+    return mirror.mirror(_folder().path, Path(settings.CASEHUB_KEYS_COPY))
 
 
 def key_folder_problems() -> list[str]:

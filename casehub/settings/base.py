@@ -41,6 +41,8 @@ DEMO = env.str("CASEHUB_DEMO", default="")
 EXIT_URL = env.str("CASEHUB_EXIT_URL", default="https://www.weather.gov/")
 # The folder of key-encryption keys: outside the database and outside its backups.
 CASEHUB_KEYS = env.str("CASEHUB_KEYS", default="")
+# Where one current copy of that folder is kept, each minute: another machine's disk, mounted. Empty: no copy.
+CASEHUB_KEYS_COPY = env.str("CASEHUB_KEYS_COPY", default="")
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -29,7 +29,8 @@ class Enrollment(Scoped):
     source_key = models.CharField(max_length=64, blank=True)
 
     privacy = Privacy(
-        direct={"source_key"}, kept={"source_key"},
+        direct={"source_key"},
+        kept={"source_key"},
         linkable={
             "client",
             "project",
@@ -86,7 +87,8 @@ class Service(Scoped):
     source_key = models.CharField(max_length=64, blank=True)
 
     privacy = Privacy(
-        direct={"note_sealed", "source_key"}, kept={"source_key"},
+        direct={"note_sealed", "source_key"},
+        kept={"source_key"},
         linkable={
             "client",
             "enrollment",

@@ -33,7 +33,8 @@ class Referral(Scoped):
     source_key = models.CharField(max_length=64, blank=True)
 
     privacy = Privacy(
-        direct={"source_key"}, kept={"source_key"},
+        direct={"source_key"},
+        kept={"source_key"},
         linkable={
             "client",
             "enrollment",

@@ -271,7 +271,7 @@ def test_many_rows_written_at_once_are_one_entry(world):
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_entries_are_verified_in_seconds(lasting_world, record_property):
+def test_a_hundred_thousand_entries_are_verified(lasting_world):
     agency = lasting_world.agency("A")
     with acting_as(Actor.hub(agency)), connection.cursor() as cursor:
         cursor.execute(
@@ -280,13 +280,9 @@ def test_a_hundred_thousand_entries_are_verified_in_seconds(lasting_world, recor
             [agency.pk],
         )
     sealed(lasting_world)
-    started = time.perf_counter()
     assert verify(lasting_world) == []
-    seconds = time.perf_counter() - started
-    record_property("seconds", seconds)
     tamper(
         "UPDATE agencies_ledgerentry SET rows = 2 WHERE id = (SELECT id FROM agencies_ledgerentry"
         " OFFSET 77777 LIMIT 1)"
     )
     assert len(verify(lasting_world)) == 1
-    assert seconds < 30, "a machine in use; bench holds it to 5"

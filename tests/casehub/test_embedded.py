@@ -291,10 +291,11 @@ def _assert_roles(servers: embedded.Servers) -> None:
         ("casehub_linker", False, False, False, False),
         ("casehub_owner", True, True, True, False),
         ("casehub_reporter", False, False, False, False),
+        ("casehub_shredder", False, False, False, False),
     ]
     owner_of = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'casehub'"
     assert _ask(servers.database_url, owner_of) == [("casehub_owner",)]
-    for role in ("casehub_reporter", "casehub_linker"):
+    for role in ("casehub_reporter", "casehub_linker", "casehub_shredder"):
         assert _ask(servers.database_url, f"SET ROLE {role}; SELECT current_user") == [(role,)]
     inherits = "SELECT pg_has_role('casehub_app', 'casehub_reporter', 'USAGE')"
     assert _ask(servers.database_url, inherits) == [(False,)]

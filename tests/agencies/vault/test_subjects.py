@@ -10,6 +10,7 @@ import pytest
 from agencies.vault import subjects as module
 from agencies.vault.box import VaultError
 from agencies.vault.kek import KeyFolderError
+from agencies.vault.mirror import mirror
 from agencies.vault.subjects import RECORD, Shredded, SubjectKeys
 from tests.agencies.vault.memory import Hub
 
@@ -158,3 +159,75 @@ def test_many_processes_make_keys_at_once_and_none_is_lost(tmp_path):
     assert None not in found and len(set(found)) == len(ids)
     assert path(tmp_path).stat().st_size == len(ids) * RECORD
     assert os.stat(path(tmp_path)).st_mode & 0o077 == 0
+
+
+# The copy in another place
+
+
+@pytest.fixture
+def places(hub, tmp_path):
+    ring, client, other = hub.process(), uuid.uuid4(), uuid.uuid4()
+    for one in (client, other):
+        ring.seal("A-17", subject=one, **PLACE)
+    return hub, client, tmp_path / "keys", tmp_path / "copy"
+
+
+def test_the_copy_opens_what_the_folder_opens_and_forgets_what_it_forgets(places):
+    hub, client, folder, copy = places
+    assert mirror(folder, copy) == 3 and mirror(folder, copy) == 0
+    key = hub.subjects.find(1, client)
+    assert SubjectKeys(copy).find(1, client) == key
+    assert os.stat(copy / "subjects-1.keys").st_mode & 0o077 == 0
+    place = os.stat(copy / "subjects-1.keys").st_ino
+    hub.subjects.destroy(1, [client])
+    assert mirror(folder, copy) == 1
+    assert key not in (copy / "subjects-1.keys").read_bytes()
+    assert os.stat(copy / "subjects-1.keys").st_ino == place  # overwritten, not replaced
+    with pytest.raises(Shredded):
+        SubjectKeys(copy).find(1, client)
+
+
+def test_a_key_encryption_key_that_was_removed_goes_from_the_copy_too(places):
+    hub, _client, folder, copy = places
+    mirror(folder, copy)
+    old = next(folder.glob("kek-*.key"))
+    hub.folder.make_current()
+    old.unlink()
+    mirror(folder, copy)
+    assert {path.name for path in copy.iterdir()} == {
+        path.name for path in folder.iterdir() if not path.name.startswith(".")
+    }
+
+
+@pytest.mark.parametrize("lost", ["all", "subjects", "half"])
+def test_a_folder_that_lost_keys_does_not_spoil_its_copy(places, lost):
+    _hub, _client, folder, copy = places
+    mirror(folder, copy)
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    if lost == "all":
+        for path in folder.iterdir():
+            path.unlink()
+    elif lost == "subjects":
+        (folder / "subjects-1.keys").unlink()
+    else:
+        os.truncate(folder / "subjects-1.keys", RECORD)
+    with pytest.raises(KeyFolderError, match="restore it"):
+        mirror(folder, copy)
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
+def test_the_copy_is_not_the_folder_itself(places):
+    _hub, _client, folder, _copy = places
+    with pytest.raises(KeyFolderError, match="another place"):
+        mirror(folder, folder)
+
+
+def test_the_clock_keeps_the_copy_only_where_one_is_named(settings, tmp_path):
+    from casehub.celery import mirror_keys
+
+    assert mirror_keys() == 0
+    settings.CASEHUB_KEYS_COPY = str(tmp_path / "copy")
+    from agencies import vault
+
+    vault.ensure_kek()
+    assert mirror_keys() >= 2 and (tmp_path / "copy" / "current").exists()

@@ -1,0 +1,62 @@
+"""One current copy of the key folder in another place, overwritten as the folder changes (ADR 0012).
+
+A copy that kept yesterday's files would bring back what was shredded since. Pure: paths in, bytes out.
+"""
+
+import os
+from pathlib import Path
+
+from agencies.vault.kek import KeyFolderError
+
+
+def mirror(source: Path, to: Path) -> int:
+    """Make `to` hold exactly the keys of `source`; how many files changed.
+
+    What was destroyed in the folder is overwritten in the copy too. Raises KeyFolderError, and touches
+    nothing, where the folder has lost keys that the copy has: then the folder is to be restored first.
+    """
+    keys = {path.name: path for path in source.iterdir() if _is_key(path)} if source.is_dir() else {}
+    if "current" not in keys:
+        raise KeyFolderError(f"{source} has no keys: restore it from {to}")
+    if to.resolve() == source.resolve():
+        raise KeyFolderError(f"{to} is the folder of keys itself: name another place, on another machine")
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copies = {path.name: path for path in to.iterdir() if _is_key(path)}
+    for name, copy in copies.items():
+        if name.startswith("subjects-") and (name not in keys or _size(keys[name]) < _size(copy)):
+            raise KeyFolderError(f"{source / name} has fewer keys than its copy: restore it from {to}")
+    changed = sum(_copy(path, to / name) for name, path in sorted(keys.items()))
+    for name in sorted(copies.keys() - keys.keys()):
+        _overwrite(copies[name], bytes(_size(copies[name])))
+        copies[name].unlink()
+        changed += 1
+    return changed
+
+
+def _is_key(path: Path) -> bool:
+    return path.name == "current" or path.match("kek-*.key") or path.match("subjects-*.keys")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _copy(source: Path, to: Path) -> bool:
+    content = source.read_bytes()
+    if to.exists() and to.read_bytes() == content:
+        return False
+    _overwrite(to, content)
+    return True
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """In place, so that what stood there is gone; on the disk when this returns."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        written = 0
+        while written < len(content):
+            written += os.pwrite(file, content[written:], written)
+        os.ftruncate(file, len(content))
+        os.fsync(file)
+    finally:
+        os.close(file)
