@@ -448,7 +448,8 @@ def _hold(actor: Actor) -> None:
     """Two acts on an agency's keys come one after the other."""
     Agency.objects.select_for_update(no_key=True).get(pk=actor.agency_id)
     # A card's save holds the newest version still; a new one waits for it.
-    list(VaultKey.objects.select_for_update().filter(agency_id=actor.agency_id, destroyed_at=None))
+    keys = VaultKey.objects.filter(agency_id=actor.agency_id, destroyed_at=None)
+    list(keys.order_by("version").select_for_update())
 
 
 def _versions() -> QuerySet[VaultKey]:

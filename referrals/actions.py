@@ -193,7 +193,8 @@ class CardMoved(Exception):
 def _newest_key() -> int:
     """The version that seals, held still until this transaction ends; 0 where no vault has begun."""
     keys = VaultKey.objects.filter(agency_id=current_actor().agency_id, destroyed_at=None)
-    list(keys.select_for_update())
+    # In an order of its own: the model's would hold the agency's row too, and whoever writes anything waits.
+    list(keys.order_by("version").select_for_update())
     # Asked anew: a renewal that this waited for has made a version which the lock's own query never saw.
     return cardkeys.version_in_force()
 
