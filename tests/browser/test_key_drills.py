@@ -13,8 +13,7 @@ import pytest
 
 from agencies import vault
 from agencies.models import KeyWrap, Opener, VaultKey
-from referrals import actions, queries
-from referrals.actions import SealedCard
+from referrals import queries
 from referrals.agency_side import Refused, vaultbox
 from referrals.agency_side.vaultfile import VaultFile
 from referrals.models import Client, ContactCard
@@ -83,9 +82,23 @@ def many_cards(world, page, count):
         batch = clients[some : some + 1000]
         boxes = page.evaluate(SEAL_ALL, [[str(one.pk) for one in batch], saved_at])
         with world.acting("A"):
-            for client, box in zip(batch, boxes, strict=True):
-                sealed = SealedCard(sealed=bytes_of(box), saved_at=saved_at, key_version=1, revision=0)
-                actions.save_card(client=client, card=sealed)
+            ContactCard.objects.bulk_create(
+                ContactCard(
+                    agency_id=actor.agency_id,
+                    client=client,
+                    sealed_e2e=vault.seal(
+                        bytes_of(box),
+                        agency=actor.agency_id,
+                        place=ContactCard.PLACE,
+                        row=client.pk,
+                        subject=client.pk,
+                    ),
+                    key_version=1,
+                    revision=1,
+                    saved_at=saved_at,
+                )
+                for client, box in zip(batch, boxes, strict=True)
+            )
     return [str(one.pk) for one in clients]
 
 
