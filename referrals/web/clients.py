@@ -147,8 +147,11 @@ class ClientNew(Entry):
         """The card that the page's script sealed for this client's id, if there is one."""
         if not (sealed := self.request.POST.get("card_sealed")):
             return None
-        if id_of_form(self.request) is None:
+        if (id := id_of_form(self.request)) is None:
             raise ValidationError(_("This form is too old for a contact card. Open it anew."))
+        if self.request.POST.get("card_client") != str(id):
+            # Taken up from a draft and not opened since: for this client's id it would never open.
+            raise ValidationError(_("The name in this draft is sealed. Open the cards, then save again."))
         said = {name: self.request.POST.get(f"card_{name}", "") for name in ("saved_at", "version")}
         numbers = [int(one) if one.isascii() and one.isdigit() else -1 for one in said.values()]
         return sealed_card({"sealed": sealed, "saved_at": numbers[0], "key_version": numbers[1]})
@@ -159,13 +162,15 @@ class ClientNew(Entry):
         return reverse("referrals:client", args=[self.saved.pk])
 
     def context(self, form: forms.Form) -> dict[str, Any]:
-        posted = self.request.POST
+        posted = self.taken_up or self.request.POST
         return {
             "same_code": _same_code(form, None),
             "may_open_cards": self.actor.may(Permission.CARD_OPEN),
             "closed": closed_state(self.actor),
-            # What was sealed for a form that came back with errors is opened again by its script.
-            "card": {name: posted.get(f"card_{name}", "") for name in ("sealed", "saved_at", "version")},
+            # What was sealed for a form that came back with errors, or that a draft kept, its script opens.
+            "card": {
+                name: posted.get(f"card_{name}", "") for name in ("sealed", "saved_at", "version", "client")
+            },
         }
 
 

@@ -100,6 +100,7 @@ class Entry(ClientPage):
 
     client: Client | None = None
     saved: Any = None
+    taken_up: QueryDict | None = None  # what the draft says that this page begins with
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -141,7 +142,8 @@ class Entry(ClientPage):
         draft = queries.draft_of(self.name, self.client) if self.keeps_draft else None
         initial = self.initial()
         if draft is not None:
-            initial |= self.restored(_posted(actions.read_draft(draft)))
+            self.taken_up = _posted(actions.read_draft(draft))
+            initial |= self.restored(self.taken_up)
         return self.page(self.form(initial=initial), draft=draft)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:

@@ -154,3 +154,33 @@ def test_the_list_says_why_a_name_is_missing(office):
         page.evaluate("dispatchEvent(new Event('online'))")
         page.get_by_role("link", name="Wren · KH-4").wait_for()
         assert not page.locator("[data-card-trouble=offline]").is_visible()
+
+
+def test_a_name_typed_at_intake_is_kept_sealed_in_the_draft(office):
+    with office.desk() as desk:
+        page = desk.page
+        desk.go("/clients/")
+        desk.unlock()
+        desk.go("/clients/new/")
+        with page.expect_request(lambda one: "/drafts/" in one.url or "draft" in one.url) as kept:
+            page.get_by_label("Name used").fill("Odell Fern")
+        page.wait_for_timeout(500)
+        assert "Odell" not in (kept.value.post_data or "") and "card_sealed" in kept.value.post_data
+        desk.lock()
+        # The page died. The draft says that a name is there, and refuses to save it under another client's id.
+        desk.go("/clients/new/")
+        page.get_by_text("The name you typed is kept, sealed").wait_for()
+        page.get_by_role("button", name="Save").click()
+        page.get_by_text("Open the cards, then save again").first.wait_for()
+        desk.go("/clients/new/")
+        desk.unlock()
+        page.locator("[data-card-begin]:visible").wait_for()
+        for _try in range(50):
+            if page.locator("#card_name").input_value():
+                break
+            page.wait_for_timeout(50)
+        assert page.locator("#card_name").input_value() == "Odell Fern"
+        page.get_by_role("button", name="Save").click()
+        page.wait_for_selector("[data-card-header][data-card-state='open']")
+        assert page.locator("h1").inner_text() == "Odell Fern"
+        assert not any("Odell" in one for one in desk.sent)

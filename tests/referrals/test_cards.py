@@ -231,7 +231,12 @@ def test_a_client_and_the_card_come_together(world, browser):
     begin(world, "A")
     form, id = form_of(browser)
     sealed = envelope()
-    card = {"card_sealed": text(sealed), "card_saved_at": int(time.time()), "card_version": 1}
+    card = {
+        "card_sealed": text(sealed),
+        "card_saved_at": int(time.time()),
+        "card_version": 1,
+        "card_client": id,
+    }
     answer = browser.post(reverse("referrals:client_new"), {**form, **card, "code": "K-1"})
     assert answer["Location"] == reverse("referrals:client", args=[id])
     ((client, revision, _at, kept),) = records(send(browser, "cards_all", {}))
@@ -246,12 +251,15 @@ def test_a_client_and_the_card_come_together(world, browser):
         {"card_sealed": "x"},
         {"card_saved_at": ""},
         {"once": "x:y"},
+        {"card_client": ""},
+        {"card_client": "00000000-0000-4000-8000-000000000000"},  # out of a draft: it would never open here
     ],
 )
 def test_no_client_comes_of_a_card_that_is_refused(world, browser, wrong):
     begin(world, "A")
-    form, _id = form_of(browser)
+    form, id = form_of(browser)
     card = {"card_sealed": text(envelope()), "card_saved_at": int(time.time()), "card_version": 1}
+    card["card_client"] = id
     answer = browser.post(reverse("referrals:client_new"), {**form, **card, "code": "K-1", **wrong})
     assert answer.status_code == 200
     assert answer.context["form"].errors

@@ -8,6 +8,7 @@ import { whenChanged, whose } from "./session.js";
 import { Moved, isOtherKey, openCards, saveCard, sealed } from "./store.js";
 
 const KEEP_MS = 1000;
+const DRAFT_MS = 300; // before the draft is sent
 const KINDS = { bool: { true: true, false: false } };
 
 function show(root, state) {
@@ -225,34 +226,40 @@ function beginning(section) {
   const form = section.closest("form");
   const client = section.dataset.client;
   const hidden = (name) => form.elements[`card_${name}`];
-  let [vault, sending] = [null, false];
+  let [vault, sending, timer] = [null, false, 0];
 
-  async function restore() {
-    // The form came back with errors: what was sealed for it is what was typed.
-    if (!hidden("sealed").value) return;
-    const where = { client, revision: 1, savedAt: Number(hidden("saved_at").value) };
-    fill(section, await vault.openCard(where, fromBase64url(hidden("sealed").value)));
+  /** Puts what is typed, sealed for the client to be, where the form and its draft take it along. */
+  async function seal() {
+    const empty = inputs(section).every((input) => !input.value.trim());
+    const box = empty ? null : await sealed(vault, { client, revision: 0 }, read(section, {}));
+    hidden("sealed").value = box?.sealed ?? "";
+    hidden("saved_at").value = box?.saved_at ?? "";
+    hidden("version").value = box?.key_version ?? "";
+    hidden("client").value = box ? client : "";
   }
 
+  async function restore() {
+    // The form came back with errors, or from a draft, which was of a form with another id.
+    if (!hidden("sealed").value) return;
+    const where = { client: hidden("client").value, revision: 1, savedAt: Number(hidden("saved_at").value) };
+    fill(section, await vault.openCard(where, fromBase64url(hidden("sealed").value)));
+    await seal();
+  }
+
+  section.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => vault && seal().catch(() => {}), DRAFT_MS);
+  });
   form.addEventListener("submit", async (event) => {
     if (sending || !vault) return;
-    const card = read(section, {});
-    const empty = inputs(section).every((input) => !input.value.trim());
-    if (empty) {
-      for (const name of ["sealed", "saved_at", "version"]) hidden(name).value = "";
-      return;
-    }
     event.preventDefault();
-    let box;
+    clearTimeout(timer);
     try {
-      box = await sealed(vault, { client, revision: 0 }, card);
+      await seal();
     } catch {
       document.getElementById("trouble").hidden = false;
       return;
     }
-    hidden("sealed").value = box.sealed;
-    hidden("saved_at").value = box.saved_at;
-    hidden("version").value = box.key_version;
     sending = true;
     form.submit();
   });
