@@ -211,9 +211,11 @@ def _opened_to(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]
 
 
 def _disclosure(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """One that is live at its receiver."""
-    now = timezone.now()
+    """One that is live at its receiver, under the hub's own cover."""
+    now, id = timezone.now(), facts["id"]
+    cover = {"agency": facts["agency"].pk, "place": "disclosure.sealed_e2e", "row": id, "subject": id}
     return {
+        "sealed_e2e": vault.seal(secrets.token_bytes(560), **cover),
         "receiver": rows.world.agency("R" if letter != "R" else "S"),
         "release": uuid.uuid4(),
         "starts_at": now - timedelta(minutes=1),
