@@ -13,26 +13,36 @@ if __name__ == "__main__":
 
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
-from agencies import actions
+from agencies import actions, affairs
 from agencies.models import Agency, AgencyType, User
 from agencies.scope import Actor, acting_as
 from tests.world import PASSWORD
 
 
-def prepare(slug: str) -> None:
-    """Make the hub ready, and an agency whose data lead's address and one-time-code secret it prints."""
+def prepare(*slugs: str) -> None:
+    """Make the hub ready, and for each name an agency whose sharing agreement is signed; prints of each its number, and
+    the address and one-time-code secret of someone who leads its data and supervises."""
     from casehub import running
 
     running.prepare()
-    agency = actions.open_agency(
-        slug=slug, name=slug.title(), type=AgencyType.SHELTER, sector="shelter", is_expected_to_report=True
-    )
-    user = User.objects.create_user(f"lead@{slug}.example", PASSWORD, name=f"Lead of {slug}")
-    for role in ("data_lead", "supervisor", "caseworker"):
-        actions.grant_role(user, agency, role)
-    secret = generate_totp_secret()
-    TOTP.activate(user, secret)
-    _say({"email": user.email, "secret": secret, "user": str(user.pk)})
+    found = []
+    for slug in slugs:
+        agency = actions.open_agency(
+            slug=slug,
+            name=slug.title(),
+            type=AgencyType.SHELTER,
+            sector="shelter",
+            is_expected_to_report=True,
+        )
+        user = User.objects.create_user(f"lead@{slug}.example", PASSWORD, name=f"Lead of {slug}")
+        for role in ("data_lead", "supervisor"):
+            actions.grant_role(user, agency, role)
+        secret = generate_totp_secret()
+        TOTP.activate(user, secret)
+        with acting_as(Actor.of(user, agency)):
+            affairs.sign_agreement(shares_totals=True, text_digest="x")
+        found.append({"agency": str(agency.pk), "email": user.email, "secret": secret})
+    _say(found)
 
 
 def clients(slug: str, count: str) -> None:

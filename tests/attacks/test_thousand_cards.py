@@ -1,8 +1,10 @@
-"""A thousand people are written on contact cards in a real browser, changed, searched for and printed, at a hub that
-runs as it runs for real. Afterwards none of them stands in anything that the hub keeps or says, in anything that the
-browser sent, or in what the browser left on its disk. Each of these places is then shown to be searched.
+"""A thousand people are written on contact cards in a real browser or brought in from a file, changed, searched for,
+printed and handed over, at a hub that runs as it runs for real. Afterwards none of them stands in anything that the
+hub keeps or says, in anything that the browsers sent, or in what they left on their disks. Each of these places is
+then shown to be searched.
 """
 
+import csv
 import json
 import os
 import shutil
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +28,8 @@ from bench.hub import Hub, thrown_away
 from casehub import embedded
 from tests.attacks.identities import HOW_MANY, PEOPLE, Identity, Search
 from tests.browser.keyboard import code_of
-from tests.browser.test_vault_keys import Seat
+from tests.browser.test_bulk_cards import tool
+from tests.browser.test_handover import Desk
 from tests.browser.whole import Chromium, Wire, chromium_on_disk
 from tests.world import PASSWORD
 
@@ -52,6 +56,37 @@ READ = """async (clients) => {
     const rows = [...(await openCards(await opened(), clients)).values()];
     return Object.fromEntries(rows.map((row) => [row.client, row.card ?? String(row.error)]));
 }"""
+HAND_OVER = """async ([clients, receiver]) => {
+    const {openCards} = await import("/static/vault/store.js");
+    const {only, sealFor} = await import("/static/vault/handover.js");
+    const {opened, post, readState} = await import("/static/vault/session.js");
+    const {fromBase64url} = await import("/static/vault/box.js");
+    const vault = await opened();
+    const {book} = await readState();
+    const pins = (await vault.openBook({serial: book.serial}, fromBase64url(book.sealed))).partners;
+    const form = document.querySelector("form[data-hand-over]");
+    const listed = form.querySelector(`[data-receiver][value="${receiver}"]`).dataset.public;
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+    const boxes = [...form.querySelectorAll("[data-path]")];
+    const cards = await openCards(vault, clients);
+    const left = [...clients];
+    let done = 0;
+    const hand = async () => {
+        for (let client; (client = left.pop()); ) {
+            const {card} = cards.get(client);
+            const parts = new Map();
+            for (const {dataset} of boxes) parts.set(dataset.class, [...(parts.get(dataset.class) ?? []), dataset.path]);
+            const chosen = [...parts].map(([dataClass, paths]) => ({dataClass, fields: only(card, paths)}));
+            const sealed = await sealFor(receiver, listed, pins, chosen.filter((one) => Object.keys(one.fields).length > 1));
+            await post(form.dataset.to, {
+                client, receiver: Number(receiver), purpose: "referral", ends_on: tomorrow, offer: null, ...sealed,
+            });
+            done++;
+        }
+    };
+    await Promise.all([1, 2, 3, 4].map(hand));
+    return done;
+}"""
 # What a page of ours never does, done once so that the search is seen to look where it would end up.
 BETRAY = """async (words) => {
     const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
@@ -77,6 +112,7 @@ class Place:
     search: Search
     who: dict[str, str]
     page: Page = None  # type: ignore[assignment]
+    receiving: "Place | None" = None
     asked: list[str] = field(default_factory=list)
     sockets: list[str] = field(default_factory=list)
     opened: int = 0
@@ -109,8 +145,14 @@ class Place:
     def go(self, path: str) -> None:
         self.page.goto(f"http://localhost:{self.wire.port}{path}")
 
-    def begin_vault(self) -> None:
-        Seat(self.page, f"http://localhost:{self.wire.port}", None, None).begin()
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.page, f"http://localhost:{self.wire.port}", None, None)
+
+    @property
+    def agency(self) -> Any:
+        """As much of it as a desk asks for."""
+        return SimpleNamespace(pk=self.who["agency"])
 
     def intake(self, one: Identity) -> str:
         """The new client's id."""
@@ -149,6 +191,53 @@ class Place:
         type_in("ids.ssn4", one.ssn4)
         page.locator("[data-card-form] [type=submit]").click()
         page.wait_for_selector("[data-card-header][data-card-state='open']")
+
+    def bring_in(self, some: dict[str, Identity]) -> None:
+        """A sheet of the agency's own, by code, sealed by its tool and taken in by the page."""
+        house = self.folder.with_name("house")  # is the agency's, and not searched
+        house.mkdir()
+        with (house / "people.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(
+                [("Code", "First name", "Last name", "DOB", "SSN")]
+                + [(code, one.fore, one.last, one.birth.isoformat(), one.ssn4) for code, one in some.items()]
+            )
+        self.go("/agency/card-keys/")
+        said = self.page.evaluate("async () => (await fetch('/vault/file/')).text()")
+        (self.folder / "vault.json").write_text(said)
+        sealed = self.folder / "cards.sealed"
+        said = tool(
+            "cards", house / "people.csv", sealed, "--code", "Code", "--vault", self.folder / "vault.json"
+        )
+        assert said.startswith(f"{len(some)} cards sealed"), said
+        self.go("/imports/cards/")
+        self.page.locator("[data-bulk-state=ready]").wait_for()
+        self.page.set_input_files("#sealed_file", sealed)
+        self.page.get_by_role("button", name="Bring the cards in").click()
+        self.page.locator("[data-bulk-state=done]").wait_for(timeout=60_000)
+        assert self.page.locator("[data-bulk-part=n-new]").text_content() == str(len(some))
+
+    def hand_over(self, clients: dict[str, Identity]) -> None:
+        """Each of them to the other agency: the first by hand, the others by the same page's own modules; a few are
+        opened there."""
+        ours, there = self.desk, self.receiving
+        assert there is not None
+        theirs = there.desk
+        theirs.begin()
+        ours.partners()
+        theirs.partners()
+        assert ours.code_of(there.agency) == theirs.own_code()
+        ours.pin(there.agency)
+        first, *others = clients
+        ours.hand_over(SimpleNamespace(pk=first), there.agency)
+        self.page.locator("form[data-hand-over][data-state=open]").wait_for()
+        assert self.page.evaluate(HAND_OVER, [others, there.who["agency"]]) == len(others)
+        theirs.inbox()
+        for nth in range(3):
+            row = there.page.locator("[data-disclosure]").nth(nth)
+            row.locator("[data-open]").click()
+            row.locator("[data-fields] dd").first.wait_for()
+        assert self.search.said(there.page.inner_text("main"))
+        there.close()
 
     def find(self, typed: str) -> str:
         """What the search says, after typing."""
@@ -243,7 +332,7 @@ class Place:
                 env={**os.environ, "PGPASSWORD": home.secret("postgres")}, capture_output=True, check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr.decode()
-        for name in ("dump", "backup", "wire", "profile"):
+        for name in ("dump", "backup", "wire", "profile", "profile there", "vault.json", "cards.sealed"):
             yield self.folder / name
         # The server's own files are those of the backup.
         yield from (one for one in self.hub.folder.iterdir() if one.name != "postgres")
@@ -256,7 +345,7 @@ def running(folder: Path) -> Iterator[Place]:
     captured.mkdir()
     with thrown_away() as hub, pytest.MonkeyPatch.context() as patch:
         patch.setenv("CASEHUB_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
-        who = json.loads(hub.run("-m", "tests.attacks.inside", "prepare", SLUG))
+        who, other = json.loads(hub.run("-m", "tests.attacks.inside", "prepare", SLUG, "othertown"))
         with closing(socket.create_server(("127.0.0.1", 0))) as probe:
             port = probe.getsockname()[1]
         # More than a hub ever logs: all of what its programs could.
@@ -275,8 +364,12 @@ def running(folder: Path) -> Iterator[Place]:
             except OSError:
                 assert time.monotonic() < end and web.poll() is None, "the pages did not come up"
                 time.sleep(0.1)
-        with closing(Wire(captured, port)) as wire, chromium_on_disk(folder / "profile") as (chromium,):
-            yield Place(hub, wire, chromium, folder, Search(folder), who)
+        with (
+            closing(Wire(captured, port)) as wire,
+            chromium_on_disk(folder / "profile", folder / "profile there") as (ours, theirs),
+        ):
+            there = Place(hub, wire, theirs, folder, search := Search(folder), other)
+            yield Place(hub, wire, ours, folder, search, who, receiving=there)
 
 
 @pytest.fixture
@@ -291,8 +384,10 @@ def test_a_thousand_people_leave_no_trace(place: Place) -> None:
     def told(what: str) -> None:
         sys.stderr.write(f"{time.monotonic() - began:6.1f} s  {what}\n")
 
+    there = place.receiving
+    assert there is not None
     place.open()
-    place.begin_vault()
+    place.desk.begin()
     told("signed in, vault begun")
     # Entered.
     clients = {place.intake(one): one for one in PEOPLE[:TYPED]}
@@ -302,12 +397,15 @@ def test_a_thousand_people_leave_no_trace(place: Place) -> None:
     waiting = json.loads(place.hub.run("-m", "tests.attacks.inside", "clients", SLUG, str(HOW_MANY - TYPED)))
     told("clients without a card")
     clients |= dict(zip(waiting, PEOPLE[TYPED:], strict=True))
-    rows = [{"client": client, "revision": 0, "card": clients[client].card()} for client in waiting]
+    by_hand, in_bulk = waiting[: -HOW_MANY // 4], waiting[-HOW_MANY // 4 :]
+    rows = [{"client": client, "revision": 0, "card": clients[client].card()} for client in by_hand]
     revisions: dict[str, int] = {}
     for some in range(0, len(rows), AT_ONCE):
         revisions |= place.page.evaluate(SAVE, rows[some : some + AT_ONCE])
     told("saved")
     assert set(revisions.values()) == {1} and len(clients) == HOW_MANY
+    place.bring_in({f"T-{waiting.index(client):04}": clients[client] for client in in_bulk})
+    told("brought in from a file")
     # Edited, every fifth.
     again = [
         {"client": client, "revision": 1, "card": clients[client].card() | {"pronouns": "she"}}
@@ -326,7 +424,8 @@ def test_a_thousand_people_leave_no_trace(place: Place) -> None:
     # Searched for by name, birth date and phone; printed.
     place.go("/clients/")
     for one in PEOPLE[:: HOW_MANY // 9]:
-        for typed in (one.name, one.birth.isoformat(), one.phone):
+        numbers = [] if one.number >= HOW_MANY * 3 // 4 else [one.phone]  # a file brings no telephones
+        for typed in (one.name, one.birth.isoformat(), *numbers):
             assert one.fore in place.find(typed)
     place.page.locator("[data-card-name]").first.wait_for()
     assert place.search.said(place.printed())
@@ -334,7 +433,14 @@ def test_a_thousand_people_leave_no_trace(place: Place) -> None:
     place.go(f"/clients/{known}/")
     place.page.wait_for_selector("[data-card-header][data-card-state='open']")
     assert clients[known].fore in place.printed()
+    place.go("/clients/labels/?sheet=letter")
+    place.page.locator(".label [data-card-name]").first.wait_for()
+    assert place.search.said(place.printed())
     told("searched and printed")
+    # Handed over.
+    there.open()
+    place.hand_over(clients)
+    told("handed over")
     # What fails.
     place.fails(400, PEOPLE[20], action="/cards/save/")
     place.fails(403, PEOPLE[21], token=False)
@@ -348,15 +454,21 @@ def test_a_thousand_people_leave_no_trace(place: Place) -> None:
     told("errors, mail, job")
 
     # Nobody is anywhere.
-    assert place.sockets == []
-    assert place.search.said(*place.asked) == {}
+    assert place.sockets == there.sockets == []
+    assert place.search.said(*place.asked, *there.asked) == {}
     everywhere = [*place.everywhere()]
     found = place.search.inside(*everywhere)
     assert found == {}, {one.number: places for one, places in list(found.items())[:9]}
     counts = dict(place.hub.ask("SELECT key_version, count(*) FROM referrals_contactcard GROUP BY 1"))
     assert counts == {1: HOW_MANY}
+    ((handed,),) = place.hub.ask("SELECT count(DISTINCT handover_id) FROM referrals_disclosure")
+    assert handed == HOW_MANY
     sent = place.wire.sent()
-    assert sent.count(b"POST /cards/save/ ") >= HOW_MANY and sent.count(b"card_sealed=") >= TYPED
+    assert (
+        sent.count(b"POST /cards/save/ ") >= HOW_MANY * 3 // 4
+        and b"POST /cards/save-many/ " in sent
+        and sent.count(b"card_sealed=") >= TYPED
+    )
     told("searched everywhere")
 
     # The search bites in each of these places.
@@ -396,7 +508,7 @@ def test_a_thousand_people_leave_no_trace(place: Place) -> None:
     in_requests = place.search.said(*place.asked)
     told("searched everywhere")
     for name, kept in (
-        *((name, place) for name in ("row", "sealed", "job") for place in ("dump", "backup")),
+        *((name, kept) for name in ("row", "sealed", "job") for kept in ("dump", "backup")),
         ("row", ".down"),
         ("told_broker", "/valkey"),
         ("log", "worker.log"),

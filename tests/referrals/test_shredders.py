@@ -480,3 +480,17 @@ def test_the_hubs_own_hand_needs_the_permission(world):
         pass
     with acting_as(Actor.hub(world.agency("A"), Permission.CARD_KEEP)), shredding():
         pass
+
+
+def test_a_card_from_before_cards_were_covered_is_still_read_and_covered_at_its_next_save(lasting_world):
+    world = lasting_world
+    client = full(world)
+    bare = envelope()
+    with world.acting("A"):
+        ContactCard.objects.update(sealed_e2e=bare)
+        card = ContactCard.objects.get()
+        assert queries.sealed_card(card) == bare
+        again = actions.SealedCard(bare, int(timezone.now().timestamp()), 1, card.revision)
+        actions.save_card(client=client, card=again)
+        card = ContactCard.objects.get()
+        assert bytes(card.sealed_e2e) != bare and queries.sealed_card(card) == bare

@@ -297,7 +297,13 @@ def test_each_defect_is_reported_by_row_and_the_rest_is_taken(world: World, tmp_
         assert Service.objects.count() == 1
         refused = RefusedRows.objects.get(file="Touchpoint")
         assert b"Maria" not in bytes(refused.body_sealed)
-        text = vault.unseal(refused.body_sealed, agency=agency.pk, place="refusedrows.body", row=refused.pk)
+        text = vault.unseal(
+            refused.body_sealed,
+            agency=agency.pk,
+            place="refusedrows.body",
+            row=refused.pk,
+            subject=refused.pk,
+        )
         assert "Maria" in text and "telepathy" in text
         # nothing of a refused cell stands anywhere in plain text
         assert not ImportedRow.objects.filter(row__icontains="Maria").exists()
