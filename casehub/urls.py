@@ -66,7 +66,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agency/tokens/", agency.TokensPage.as_view(), name="tokens"),
     path("agency/ledger/", ledger.LedgerPage.as_view(), name="ledger"),
     path("agency/retention/", retention.RetentionPage.as_view(), name="retention"),
-    path("agency/retention/<uuid:run>/", retention.Certificate.as_view(), name="retention_certificate"),
+    path("agency/retention/<uuid:shredding>/", retention.Certificate.as_view(), name="retention_certificate"),
     path("clients/<uuid:client>/forget/", retention.Forget.as_view(), name="client_forget"),
     *vault.urlpatterns,
     path("network/", network.NetworkPage.as_view(), name="network"),

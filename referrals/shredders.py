@@ -14,8 +14,8 @@ from uuid import UUID
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Greatest, TruncDate
+from django.db.models import CharField, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Cast, Coalesce, Greatest, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -187,10 +187,10 @@ def hold_on(client: Client) -> LegalHold | None:
 # The shredding
 
 
-def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False) -> UUID:
-    """Forget who these clients were, in the caller's transaction; their keys go when it commits. The run.
+def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False) -> list[Shredding]:
+    """Forget who these clients were, in the caller's transaction; their keys go when it commits.
 
-    Whoever is held or shredded already is passed over. `cut_source` also cuts the link by which the next
+    The lines of its certificate: whoever is held or shredded already is passed over. `cut_source` also cuts the link by which the next
     file from the agency's own system would find the record. Raises NotAllowed without card_keep.
     """
     actor = current_actor()
@@ -202,7 +202,7 @@ def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False
         going = list(locked.select_for_update().values_list("pk", flat=True))
         fingerprints = vault.subject_fingerprints(actor.agency_id, going)
         went, own_keys = _empty(going, cut_source=cut_source)
-        Shredding.objects.bulk_create(
+        lines = Shredding.objects.bulk_create(
             Shredding(
                 agency_id=actor.agency_id,
                 run=run,
@@ -218,7 +218,7 @@ def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False
     if going:
         ledger.record("identity.shredded", rows=len(going))
         transaction.on_commit(partial(_destroy, actor.agency_id, own_keys))
-    return run
+    return lines
 
 
 def tables() -> list[type[models.Model]]:
@@ -295,15 +295,20 @@ def destroy_keys(agency: int) -> int:
 # What there is to show of it
 
 
-def certificate(run: UUID) -> QuerySet[Shredding]:
-    """The lines of one run, as far as their records are open to the reader."""
-    return Shredding.objects.filter(run=run).select_related("asked_by", "agency").order_by("client_id")
+def certificate(line: Shredding) -> QuerySet[Shredding]:
+    """All lines of its run, as far as their records are open to the reader."""
+    return Shredding.objects.filter(run=line.run).select_related("asked_by", "agency").order_by("client_id")
 
 
 def certificates(limit: int = 50) -> list[dict[str, Any]]:
-    """The last runs: `run`, `at`, `why`, `clients` (those open to the reader), `keys_gone` of them."""
+    """The last runs: `at`, `why`, `clients` open to the reader, `keys_gone` of them, and one `line`."""
     runs = Shredding.objects.order_by().values("run", "why")
-    told = runs.annotate(at=Min("recorded_at"), clients=Count("pk"), keys_gone=Count("key_destroyed_at"))
+    told = runs.annotate(
+        line=Min(Cast("pk", CharField())),
+        at=Min("recorded_at"),
+        clients=Count("pk"),
+        keys_gone=Count("key_destroyed_at"),
+    )
     return [dict(one) for one in told.order_by("-at")[:limit]]
 
 

@@ -19,7 +19,7 @@ from agencies.roles import Permission
 from casehub.pages.agency import Page
 from casehub.signin import step_up
 from referrals import queries, shredders
-from referrals.models import Client, LegalHold
+from referrals.models import Client, LegalHold, Shredding
 from referrals.picklists import ShredReason
 from referrals.web.cards import closed_state
 from referrals.web.entry import ClientPage, add_errors
@@ -169,8 +169,9 @@ class RetentionPage(Page):
         going = [one.client for one in shredders.due() if not one.is_held][: shredders.AT_ONCE]
         if not going:
             return None
-        run = shredders.shred(going, why=ShredReason.BY_DATE)
-        return redirect("retention_certificate", run)
+        shredders.shred(going, why=ShredReason.BY_DATE)
+        messages.success(self.request, gettext("Destroyed. The certificate stands below."))
+        return None
 
 
 def _hold_of(request: HttpRequest) -> LegalHold:
@@ -186,14 +187,11 @@ class Certificate(ClientPage):
 
     needs = Permission.CARD_KEEP
 
-    def get(self, request: HttpRequest, run: UUID) -> HttpResponse:
-        lines = list(shredders.certificate(run))
-        if not lines:
-            raise Http404
-        first = lines[0]
+    def get(self, request: HttpRequest, shredding: UUID) -> HttpResponse:
+        first = get_object_or_404(Shredding.objects.select_related("asked_by"), pk=shredding)
+        lines = list(shredders.certificate(first))
         context = {
             "agency": Agency.objects.get(pk=self.actor.agency_id),
-            "run": run,
             "first": first,
             "why": gettext(ShredReason(first.why).label),
             "lines": [(line, str(line.client_id)[:8].upper(), went_words(line.went)) for line in lines],
@@ -239,15 +237,15 @@ class Forget(ClientPage):
         if not form.is_valid():
             return self._show(client, form=form)
         step_up(self.request)
-        run = shredders.shred(
+        lines = shredders.shred(
             [client.pk],
             why=ShredReason(form.cleaned_data["why"]),
             cut_source=form.cleaned_data["cut_source"],
         )
-        if shredders.shredding_of(client) is None:
+        if not lines:
             messages.error(self.request, gettext("A legal hold keeps this record. Nothing was destroyed."))
             return redirect("client_forget", client.pk)
-        return redirect("retention_certificate", run)
+        return redirect("retention_certificate", lines[0].pk)
 
     def _show(self, client: Client, *, status: int = 200, **more: Any) -> HttpResponse:
         held = shredders.hold_on(client)

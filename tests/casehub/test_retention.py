@@ -36,7 +36,7 @@ def test_another_agencys_client_and_certificate_are_not_there(lasting_world, ste
         world, "supervisor", "client_forget", client.pk, act="forget", why="other", code=_code(world, client)
     )
     with world.acting("A", "supervisor"):
-        run = Shredding.objects.get().run
+        run = Shredding.objects.get().pk
     assert browser.get(reverse("retention_certificate", args=[run])).status_code == 404
     assert (
         world.browser("A", "data_lead").get(reverse("retention_certificate", args=[run])).status_code == 200
@@ -127,7 +127,7 @@ def test_the_date_is_the_data_leads_and_shows_what_is_due(lasting_world, stepped
     answer = post(world, "data_lead", "retention", act="months", months="0")
     assert "greater than or equal to 1" in answer.content.decode()
     answer = post(world, "supervisor", "retention", act="now")
-    assert "Certificate of destruction" in answer.content.decode()
+    assert "The certificate stands below" in answer.content.decode()
     assert due(world) == set()
     post(world, "data_lead", "retention", act="months", months="")
     assert "No date is set" in world.browser("A", "data_lead").get(reverse("retention")).content.decode()
@@ -151,8 +151,12 @@ def test_a_key_that_is_not_destroyed_yet_is_said(lasting_world, monkeypatch):
     client = full(world)
     monkeypatch.setattr(shredders, "_destroy", lambda *_: None)
     with world.acting("A", "supervisor"):
-        run = shredders.shred([client.pk], why="other")
-    page = world.browser("A", "supervisor").get(reverse("retention_certificate", args=[run])).content.decode()
+        (line,) = shredders.shred([client.pk], why="other")
+    page = (
+        world.browser("A", "supervisor")
+        .get(reverse("retention_certificate", args=[line.pk]))
+        .content.decode()
+    )
     assert "not destroyed yet" in page
 
 

@@ -94,7 +94,7 @@ def opened(world, kept, letter="A"):
 def test_identity_goes_and_the_service_record_stays(lasting_world):
     world = lasting_world
     client, other = full(world), full(world)
-    run = shred(world, client)
+    (made,) = shred(world, client)
     with world.acting("A", "supervisor"):
         client = Client.objects.get(pk=client.pk)
         assert (bytes(client.code_sealed), client.code_token) == (b"", None)
@@ -103,7 +103,7 @@ def test_identity_goes_and_the_service_record_stays(lasting_world):
         assert [bytes(one.note_sealed) for one in Touchpoint.objects.filter(client=client)] == [b""]
         assert [bytes(one.note_sealed) for one in Service.objects.filter(client=client)] == [b""]
         assert queries.code_of(client) == str(client.pk)[:8].upper()
-        (line,) = shredders.certificate(run)
+        (line,) = shredders.certificate(made)
         assert line.went == {"client": 1, "contactcard": 1, "draft": 1, "service": 1, "touchpoint": 1}
         assert line.why == ASKED and line.asked_by == world.person("A", "supervisor")
         assert len(line.fingerprint) == 64 and line.key_destroyed_at is not None
