@@ -47,7 +47,7 @@ from referrals.models import (
     Touchpoint,
 )
 from referrals.picklists import DeclineReason, ServiceType, ServiceUnit
-from referrals.queries import DRAFTS_LIVE, closed_only_to, holds_newest_key, me
+from referrals.queries import DRAFTS_LIVE, closed_only_to, me
 
 # What must not stand in a field that is not sealed end to end (R06): number and address shapes. A name has
 # no shape; the forms say in words that none belongs here.
@@ -227,7 +227,7 @@ def bring_card_in(*, client: Client, card: SealedCard) -> int:
     changes clients. Raises NotAllowed also for who was not given the newest key, and else as `save_card`."""
     current_actor().require(Permission.CARD_OPEN)
     current_actor().require(Permission.CARD_KEEP)
-    if not holds_newest_key():
+    if not cardkeys.holds_newest():
         raise NotAllowed
     return _keep_card(client, card)
 

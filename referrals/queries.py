@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Greatest, NullIf, TruncDate
 from django.utils import timezone
 
 from agencies import cardkeys, vault
-from agencies.models import Agency, AgencyType, KeyWrap, LedgerEntry, Membership, Project, User
+from agencies.models import Agency, AgencyType, LedgerEntry, Membership, Project, User
 from agencies.roles import ROLES, Permission
 from agencies.scope import NotAllowed, Scoped, current_actor
 from referrals.models import (
@@ -82,16 +82,6 @@ def clients() -> QuerySet[Any]:
         )
         .order_by("-changed_at", "pk")
     )
-
-
-def holds_newest_key() -> bool:
-    """Whether the newest vault key was handed to the acting person."""
-    return KeyWrap.objects.filter(
-        agency_id=current_actor().agency_id,
-        version=cardkeys.version_in_force(),
-        member__user_id=me(),
-        member__ended_at=None,
-    ).exists()
 
 
 def cards() -> QuerySet[ContactCard]:

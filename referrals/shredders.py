@@ -190,8 +190,9 @@ def hold_on(client: Client) -> LegalHold | None:
 def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False) -> list[Shredding]:
     """Forget who these clients were, in the caller's transaction; their keys go when it commits.
 
-    The lines of its certificate: whoever is held or shredded already is passed over. `cut_source` also cuts the link by which the next
-    file from the agency's own system would find the record. Raises NotAllowed without card_keep.
+    The lines of its certificate: whoever is held or shredded already is passed over. `cut_source` also cuts
+    the link by which the next file from the agency's own system would find the record. Raises NotAllowed
+    without card_keep.
     """
     actor = current_actor()
     run = uuid.uuid4()
