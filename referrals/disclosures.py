@@ -25,8 +25,9 @@ from agencies.scope import current_actor
 from referrals.models import Client, Disclosure, Handover, Offer
 from referrals.picklists import MOST_DISCLOSED, DisclosureClass, DisclosurePurpose
 
-# HPKE's encapsulated key and tag around padded content.
+# HPKE's encapsulated key and tag around padded content; the sender's tag stands beside it.
 _AROUND = 32 + 16
+_TAG = 32
 _PADDED = {2**power for power in range(9, 17)}
 
 
@@ -37,6 +38,7 @@ class SealedPart:
     id: UUID
     data_class: str
     sealed: bytes
+    tag: bytes
 
 
 def hand_over(
@@ -44,6 +46,7 @@ def hand_over(
     client: Client,
     receiver_id: int,
     receiver_key: bytes,
+    sender_key: bytes,
     purpose: str,
     ends_on: date | None,
     parts: Sequence[SealedPart],
@@ -53,8 +56,8 @@ def hand_over(
     """Keep what was sealed for another agency, readable there until the end of the day `ends_on`.
 
     `release` is the release of information it stands under; until those exist, the handing-over itself.
-    Raises ValidationError for no end, an end that is over or too far, a key that is not the receiver's of
-    now, and bytes that no browser of ours sealed.
+    Raises ValidationError for no end, an end that is over or too far, a key that is not the receiver's or
+    ours of now, or one of ours that no agreement shows to others, and bytes that no browser of ours sealed.
     """
     actor = current_actor()
     actor.require(Permission.CARD_OPEN)
@@ -62,7 +65,7 @@ def hand_over(
     actor.require(Permission.REFERRAL_SEND)
     ends_at = _end_of(ends_on)
     _check(parts, purpose)
-    _check_key(receiver_id, receiver_key)
+    _check_keys(receiver_id, receiver_key, sender_key)
     if offer is not None and (offer.receiver_id != receiver_id or offer.referral.client_id != client.pk):
         raise ValidationError(_("This referral went to another agency or is about another client."))
     id = uuid4()
@@ -86,7 +89,9 @@ def hand_over(
                     data_class=part.data_class,
                     purpose=purpose,
                     sealed_e2e=vault.seal(part.sealed, **_cover(part.id, actor.agency_id)),
+                    tag=part.tag,
                     receiver_key=receiver_key,
+                    sender_key=sender_key,
                     starts_at=Now(),
                     ends_at=ends_at,
                 )
@@ -121,7 +126,7 @@ def _check(parts: Sequence[SealedPart], purpose: str) -> None:
     if len(set(classes)) != len(classes) or not set(classes) <= set(DisclosureClass):
         raise ValidationError({"parts": _("This request was not understood.")})
     for part in parts:
-        if len(part.sealed) - _AROUND not in _PADDED or _is_text(part.sealed):
+        if len(part.sealed) - _AROUND not in _PADDED or len(part.tag) != _TAG or _is_text(part.sealed):
             raise ValidationError({"parts": _("This is not sealed, so it was not taken.")})
 
 
@@ -134,11 +139,21 @@ def _is_text(sealed: bytes) -> bool:
     return True
 
 
-def _check_key(receiver_id: int, receiver_key: bytes) -> None:
+def _check_keys(receiver_id: int, receiver_key: bytes, sender_key: bytes) -> None:
     now = cardkeys.partners().filter(agency_id=receiver_id).first()
     if now is None or bytes(now.public_key) != receiver_key:
         raise ValidationError(
             _("The other agency has another key now. Compare its code again, then hand over.")
+        )
+    ours = cardkeys.own_handover_key()
+    if ours is None or bytes(ours.public_key) != sender_key:
+        raise ValidationError(_("Your agency's key was renewed just now. Load this page again."))
+    if ours.agreement_id is None:
+        raise ValidationError(
+            _(
+                "Other agencies can't find your agency's key, so they could not tell that this comes from you. "
+                "Have the data lead sign the sharing agreement first."
+            )
         )
 
 
@@ -162,7 +177,7 @@ def _empty(rows: QuerySet[Disclosure], **more: Any) -> int:
     """Empty them, and destroy the keys of the hub's cover, so that no backup keeps them either; how many."""
     agency, gone = current_actor().agency_id, list(rows.exclude(sealed_e2e=b"").values_list("pk", flat=True))
     if gone:
-        Disclosure.objects.filter(pk__in=gone).update(sealed_e2e=b"", changed_at=Now(), **more)
+        Disclosure.objects.filter(pk__in=gone).update(sealed_e2e=b"", tag=b"", changed_at=Now(), **more)
         transaction.on_commit(partial(vault.destroy_subject_keys, agency, gone))
     return len(gone)
 

@@ -45,6 +45,7 @@ _RECORD = struct.Struct(">16sIQI")
 _NONCE, _TAG, _ENC, _KEY = 12, 16, 32, 32
 _LEAST_PADDED = 512
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+_WRAP_TAG, _HANDOVER_TAG = "casehub wrap tag", "casehub hand-over tag"
 _FLOOR = {"memory": 19_456, "passes": 2, "salt": 16}
 # A file may not freeze the machine either.
 _CEILING = {"memory": 1_048_576, "passes": 16, "salt": 1024}
@@ -269,7 +270,7 @@ def _wrap_parts(where: Mapping[str, Part], receiver: bytes) -> tuple[Part, ...]:
     return "casehub wrap", agency, where["version"], to, receiver
 
 
-def _wrap_tag(private: bytes, other: bytes, said: bytes) -> bytes:
+def _tag(name: str, private: bytes, other: bytes, said: bytes) -> bytes:
     # Only sender and receiver can make it, and each for the other alone.
     try:
         shared = X25519PrivateKey.from_private_bytes(private).exchange(
@@ -277,7 +278,7 @@ def _wrap_tag(private: bytes, other: bytes, said: bytes) -> bytes:
         )
     except ValueError:
         raise Shut("A public key is none.") from None
-    return hmac.digest(sub(shared, "casehub wrap tag"), said, "sha256")
+    return hmac.digest(sub(shared, name), said, "sha256")
 
 
 def wrap(
@@ -287,14 +288,14 @@ def wrap(
     is agency, version and `to`: the receiver's member key id or "kit <number>"."""
     parts = _wrap_parts(where, receiver)
     sealed = _seal_to(receiver, joined(*parts), vault_key)
-    return sealed, _wrap_tag(sender, receiver, joined(*parts, sealed))
+    return sealed, _tag(_WRAP_TAG, sender, receiver, joined(*parts, sealed))
 
 
 def unwrap(where: Mapping[str, Part], *, sealed: bytes, tag: bytes, sender: bytes, receiver: bytes) -> bytes:
     """The vault key, if the holder of the public key `sender` wrapped it for the private key `receiver`.
     Raises Shut."""
     parts = _wrap_parts(where, public_of(receiver))
-    if not hmac.compare_digest(tag, _wrap_tag(receiver, sender, joined(*parts, sealed))):
+    if not hmac.compare_digest(tag, _tag(_WRAP_TAG, receiver, sender, joined(*parts, sealed))):
         raise Shut("A wrapped key was not made by the member it names.")
     vault_key = _open_as(receiver, joined(*parts), sealed)
     if len(vault_key) != _KEY:
@@ -302,19 +303,32 @@ def unwrap(where: Mapping[str, Part], *, sealed: bytes, tag: bytes, sender: byte
     return vault_key
 
 
-def _handover_info(where: Mapping[str, str], public: bytes) -> bytes:
+def _handover_parts(where: Mapping[str, str]) -> tuple[Part, ...]:
     ids = [where[name].lower() for name in ("sender", "receiver", "disclosure")]
-    return joined("casehub hand-over", *ids, where["data_class"], public)
+    return "casehub hand-over", *ids, where["data_class"]
 
 
-def seal_handover(where: Mapping[str, str], public: bytes, fields: JSON) -> bytes:
-    """Named fields sealed for one disclosure. `where`: sender, receiver, disclosure, data_class."""
-    return _seal_to(public, _handover_info(where, public), pad_json(fields))
+def seal_handover(
+    where: Mapping[str, str], *, fields: JSON, sender: bytes, receiver: bytes
+) -> tuple[bytes, bytes]:
+    """Named fields sealed for one disclosure to the public key `receiver` by the private key `sender`, both
+    hand-over keys: (sealed, tag). `where`: sender, receiver, disclosure, data_class."""
+    parts = _handover_parts(where)
+    sealed = _seal_to(receiver, joined(*parts, receiver), pad_json(fields))
+    said = joined(*parts, public_of(sender), receiver, sealed)
+    return sealed, _tag(_HANDOVER_TAG, sender, receiver, said)
 
 
-def open_handover(where: Mapping[str, str], private: bytes, sealed: bytes) -> JSON:
-    """The named fields, with the receiver's private hand-over key. Raises Shut."""
-    return unpad_json(_open_as(private, _handover_info(where, public_of(private)), sealed))
+def open_handover(
+    where: Mapping[str, str], *, sealed: bytes, tag: bytes, sender: bytes, receiver: bytes
+) -> JSON:
+    """The named fields, if the holder of the public key `sender`, which the caller compared, sealed them for
+    the private key `receiver`. Raises Shut."""
+    parts, public = _handover_parts(where), public_of(receiver)
+    said = joined(*parts, sender, public, sealed)
+    if not hmac.compare_digest(tag, _tag(_HANDOVER_TAG, receiver, sender, said)):
+        raise Shut("A hand-over was not sealed by the agency it names.")
+    return unpad_json(_open_as(receiver, joined(*parts, public), sealed))
 
 
 # --- The kit ----------------------------------------------------------------------------------------------

@@ -42,9 +42,11 @@ class Handover(Scoped):
 class Disclosure(Scoped):
     """One data class under one release, sealed for `receiver` under its hand-over key `receiver_key`.
 
+    `tag` tells the receiver's browser that who holds `sender_key`, the sender's hand-over key, sealed it.
+
     The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock,
-    unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` is emptied soon after, or when
-    the client's identity is shredded; the hub's cover, under the row's own key, goes with it (ADR 0012).
+    unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` and `tag` are emptied soon after,
+    or when the client's identity is shredded; the hub's cover, under the row's own key, goes with it (ADR 0012).
     `release` names the release of information it stands under: the id of the handing-over until those exist.
     """
 
@@ -57,7 +59,9 @@ class Disclosure(Scoped):
     data_class = PicklistField(picklists.DisclosureClass)
     purpose = PicklistField(picklists.DisclosurePurpose)
     sealed_e2e = models.BinaryField(blank=True)
+    tag = models.BinaryField(max_length=32, blank=True)
     receiver_key = models.BinaryField(max_length=32)
+    sender_key = models.BinaryField(max_length=32)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
@@ -65,7 +69,7 @@ class Disclosure(Scoped):
     client_by = "handover__client_id"
     sealed_about_itself = True
     privacy = Privacy(
-        direct={"sealed_e2e"},
+        direct={"sealed_e2e", "tag"},
         linkable={
             "handover",
             "release",
@@ -76,7 +80,7 @@ class Disclosure(Scoped):
             "ends_at",
             "withdrawn_at",
         },
-        open={"receiver", "receiver_key"},
+        open={"receiver", "receiver_key", "sender_key"},
     )
 
     class Meta:

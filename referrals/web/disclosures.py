@@ -55,7 +55,10 @@ def _part(said: Any) -> SealedPart:
     if not isinstance(said, dict):
         raise ValidationError(_("This request was not understood."))
     return SealedPart(
-        id=_id(said.get("id")), data_class=str(said.get("data_class")), sealed=_data(said.get("sealed"))
+        id=_id(said.get("id")),
+        data_class=str(said.get("data_class")),
+        sealed=_data(said.get("sealed")),
+        tag=_data(said.get("tag")),
     )
 
 
@@ -102,6 +105,7 @@ class HandoverNew(CardsView):
             client=client,
             receiver_id=receiver,
             receiver_key=_data(said.get("receiver_key")),
+            sender_key=_data(said.get("sender_key")),
             purpose=str(said.get("purpose")),
             ends_on=_day(said.get("ends_on")),
             parts=[_part(one) for one in parts],
@@ -137,9 +141,13 @@ class HandedToUs(AgencyView):
         self.actor.require(Permission.CARD_OPEN)
         labels = {path: _(label) for one in DisclosureClass for path, label in one.fields.items()}
         labels["address_safe"] = _("Mail to this address")
+        listed = {one.agency_id: text_of(one.public_key) for one in cardkeys.partners()}
         context = {
             "closed": closed_state(self.actor),
-            "received": disclosures.received().defer("sealed_e2e"),
+            "received": [
+                (one, text_of(one.sender_key), listed.get(one.agency_id, ""))
+                for one in disclosures.received().defer("sealed_e2e", "tag")
+            ],
             "labels": json.dumps(labels),
             "waiting": queries.inbox().count(),
         }
@@ -159,10 +167,10 @@ class DisclosureOpen(AgencyView):
             raise Http404 from error
         answer = JsonResponse(
             {
-                "sender": found.agency_id,
                 "data_class": found.data_class,
                 "receiver_key": text_of(found.receiver_key),
                 "sealed": text_of(sealed),
+                "tag": text_of(found.tag),
             }
         )
         answer["Cache-Control"] = "no-store"

@@ -216,6 +216,8 @@ def _disclosure(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any
     cover = {"agency": facts["agency"].pk, "place": "disclosure.sealed_e2e", "row": id, "subject": id}
     return {
         "sealed_e2e": vault.seal(secrets.token_bytes(560), **cover),
+        "tag": secrets.token_bytes(32),
+        "sender_key": secrets.token_bytes(32),
         "receiver": rows.world.agency("R" if letter != "R" else "S"),
         "release": uuid.uuid4(),
         "starts_at": now - timedelta(minutes=1),

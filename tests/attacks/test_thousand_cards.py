@@ -58,12 +58,10 @@ READ = """async (clients) => {
 }"""
 HAND_OVER = """async ([clients, receiver]) => {
     const {openCards} = await import("/static/vault/store.js");
-    const {only, sealFor} = await import("/static/vault/handover.js");
-    const {opened, post, readState} = await import("/static/vault/session.js");
-    const {fromBase64url} = await import("/static/vault/box.js");
+    const {only, ourSide, sealFor} = await import("/static/vault/handover.js");
+    const {opened, post} = await import("/static/vault/session.js");
     const vault = await opened();
-    const {book} = await readState();
-    const pins = (await vault.openBook({serial: book.serial}, fromBase64url(book.sealed))).partners;
+    const ours = await ourSide(vault);
     const form = document.querySelector("form[data-hand-over]");
     const listed = form.querySelector(`[data-receiver][value="${receiver}"]`).dataset.public;
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
@@ -77,7 +75,7 @@ HAND_OVER = """async ([clients, receiver]) => {
             const parts = new Map();
             for (const {dataset} of boxes) parts.set(dataset.class, [...(parts.get(dataset.class) ?? []), dataset.path]);
             const chosen = [...parts].map(([dataClass, paths]) => ({dataClass, fields: only(card, paths)}));
-            const sealed = await sealFor(receiver, listed, pins, chosen.filter((one) => Object.keys(one.fields).length > 1));
+            const sealed = await sealFor(receiver, listed, ours, chosen.filter((one) => Object.keys(one.fields).length > 1));
             await post(form.dataset.to, {
                 client, receiver: Number(receiver), purpose: "referral", ends_on: tomorrow, offer: null, ...sealed,
             });
@@ -227,6 +225,7 @@ class Place:
         theirs.partners()
         assert ours.code_of(there.agency) == theirs.own_code()
         ours.pin(there.agency)
+        theirs.pin(self.agency)
         first, *others = clients
         ours.hand_over(SimpleNamespace(pk=first), there.agency)
         self.page.locator("form[data-hand-over][data-state=open]").wait_for()

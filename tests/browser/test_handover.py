@@ -3,6 +3,7 @@ hub that lies about a key. What the hub itself refuses is tested in tests/referr
 
 import json
 import logging
+import secrets
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -12,8 +13,11 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from agencies import affairs, cardkeys
-from agencies.models import VaultKey
+from agencies import vault as hub
+from agencies.models import HandoverKey, LedgerEntry, VaultKey
 from casehub.celery import empty_disclosures
+from casehub.vault_files import STATIC, integrity
+from referrals.agency_side import vaultbox
 from referrals.models import Disclosure
 from tests.attacks.rows import walled
 from tests.browser.chromium import Heard, faults
@@ -88,6 +92,12 @@ class Desk(Seat):
         self.page.locator("[data-open]:visible").first.click()
         self.page.locator("[data-fields] dd").first.wait_for()
 
+    def refused(self, word):
+        """The first one handed to us stays closed, and the page says why."""
+        self.page.locator("[data-open]:visible").first.click()
+        self.page.locator(f"[data-says={word}]:visible").wait_for()
+        assert self.page.locator("[data-fields] dd, [data-says=proven]:visible").count() == 0
+
 
 @contextmanager
 def desk(browser, live_server, world, letter, role="supervisor"):
@@ -106,6 +116,11 @@ def signed(world, *letters):
         world.person(letter, "data_lead")
         with world.acting(letter, "data_lead"):
             affairs.sign_agreement(shares_totals=True, text_digest="x")
+
+
+def entered(world, letter, verb):
+    with world.acting(letter):
+        return LedgerEntry.objects.filter(agency_id=world.agency(letter).pk, verb=verb).count()
 
 
 def everything_in_the_database():
@@ -157,11 +172,20 @@ def test_compared_sealed_opened_withdrawn_ended(lasting_world, live_server, brow
 
         theirs.inbox()
         assert faults(theirs.page, theirs.heard, language="en") == []
+        # Whoever sent it was never compared: it stays closed, and is not even asked for.
+        theirs.refused("uncompared")
+        assert faults(theirs.page, theirs.heard, language="en") == []
+        assert entered(world, "B", "disclosure.opened") == 0
+        theirs.page.locator("[data-says=uncompared]:visible a").click()
+        theirs.page.locator("#partners[data-state=open]").wait_for()
+        theirs.pin(a)
+        theirs.inbox()
         rows = theirs.page.locator("[data-disclosure]")
         assert rows.count() == 2
         for nth in range(2):
             rows.nth(nth).locator("[data-open]").click()
             rows.nth(nth).locator("[data-fields] dd").first.wait_for()
+            rows.nth(nth).locator("[data-says=proven]:visible").wait_for()
         told = theirs.page.inner_text("main")
         assert all(one in told for one in GIVEN.values())
         assert not any(one in theirs.page.content() for one in KEPT.values())
@@ -170,6 +194,7 @@ def test_compared_sealed_opened_withdrawn_ended(lasting_world, live_server, brow
         # Locked, it is gone from the page.
         theirs.press("[data-vault-lock]:visible")
         assert not any(one in theirs.page.content() for one in GIVEN.values())
+        assert theirs.page.locator("[data-says=proven]:visible").count() == 0
 
         ours.hand_over_page(client)
         assert "They opened it 2 times" in ours.page.inner_text("main")
@@ -274,6 +299,8 @@ def test_a_renewed_key_must_be_compared_again_and_what_was_sealed_before_still_o
         ours.write_card(client)
         ours.partners()
         ours.pin(b)
+        theirs.partners()
+        theirs.pin(world.agency("A"))
         ours.hand_over(client, b)
         theirs.go()
         theirs.press("[data-keys-do=rotate]")
@@ -304,6 +331,153 @@ def test_a_renewed_key_must_be_compared_again_and_what_was_sealed_before_still_o
         assert ours.heard.out() == theirs.heard.out() == []
 
 
+def test_a_sender_with_a_new_key_hands_over_again(lasting_world, live_server, browser):
+    world = lasting_world
+    client = world.client("A")
+    signed(world, "A", "B")
+    a, b = world.agency("A"), world.agency("B")
+    with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
+        ours.begin()
+        theirs.begin()
+        ours.write_card(client)
+        ours.partners()
+        ours.pin(b)
+        theirs.partners()
+        theirs.pin(a)
+        ours.hand_over(client, b)
+        ours.go()
+        ours.press("[data-keys-do=rotate]")
+        ours.type_phrase()
+        ours.says("done")
+        # Sealed with the compared key: it opens until the newer one is compared.
+        theirs.inbox()
+        theirs.opened()
+        ours.hand_over(client, b)
+        theirs.inbox()
+        theirs.refused("changed")
+        assert faults(theirs.page, theirs.heard, language="en") == []
+        theirs.partners()
+        theirs.pin(a)
+        theirs.inbox()
+        theirs.opened()
+        theirs.page.locator("[data-open]:visible").last.click()
+        theirs.page.locator("[data-says=older]:visible").wait_for()
+        assert faults(theirs.page, theirs.heard, language="en") == []
+        assert ours.heard.out() == theirs.heard.out() == []
+
+
+FALSE = {"v": 1, "name": {"used": "Wren Plainly"}, "phone": {"number": "555 019 9999"}}
+
+
+def forge(world, *, sender=None, tag=None, only_key=False):
+    """What a hub can do that rules the database and knows every public key: of what A handed to B, each row's bytes
+    become its own, sealed to B's key by the private key `sender` (or one nobody heard of)."""
+    sender = sender or secrets.token_bytes(32)
+    a, b = str(world.agency("A").pk), str(world.agency("B").pk)
+    with world.acting("A"):
+        for one in Disclosure.objects.all():
+            where = {"sender": a, "receiver": b, "disclosure": str(one.pk), "data_class": one.data_class}
+            sealed, made = vaultbox.seal_handover(
+                where, fields=FALSE, sender=sender, receiver=bytes(one.receiver_key)
+            )
+            cover = {
+                "agency": one.agency_id,
+                "place": "disclosure.sealed_e2e",
+                "row": one.pk,
+                "subject": one.pk,
+            }
+            if not only_key:
+                one.sealed_e2e, one.tag = hub.seal(sealed, **cover), made if tag is None else tag(one)
+            one.sender_key = vaultbox.public_of(sender) if tag is None else one.sender_key
+            one.save()
+
+
+def unguarded(page, guard):
+    """From now on this page's keys.js is without that line, its digest as the hub would then give it."""
+    text = (STATIC / "vault" / "keys.js").read_text()
+    assert text.count(guard) == 1
+    changed = text.replace(guard, "")
+    old, new = integrity(text.encode()), integrity(changed.encode())
+
+    def answer(route):
+        if route.request.resource_type != "document":
+            return route.fallback()
+        real = route.fetch()
+        said = {name: value for name, value in real.headers.items() if name != "content-security-policy"}
+        assert old in real.text()
+        return route.fulfill(status=real.status, headers=said, body=real.text().replace(old, new))
+
+    page.route("**/*", answer)
+    page.route("**/vault/keys.js", lambda route: route.fulfill(body=changed, content_type="text/javascript"))
+
+
+def test_a_hub_that_makes_up_a_hand_over_is_refused_loudly(lasting_world, live_server, browser):
+    world = lasting_world
+    client = world.client("A")
+    signed(world, "A", "B")
+    a, b = world.agency("A"), world.agency("B")
+    with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
+        ours.begin()
+        theirs.begin()
+        ours.write_card(client)
+        ours.partners()
+        ours.pin(b)
+        theirs.partners()
+        theirs.pin(a)
+        ours.hand_over(client, b)
+        # HPKE alone, with the tag of what really was handed over, with none, with one of the hub's making.
+        for tag in (lambda one: one.tag, lambda one: b"", lambda one: secrets.token_bytes(32)):
+            forge(world, tag=tag)
+            theirs.inbox()
+            theirs.refused("forged")
+            assert "can't be trusted" in theirs.page.inner_text("main")
+            assert "555 019 9999" not in theirs.page.content()
+        assert faults(theirs.page, theirs.heard, language="en") == []
+        # Sabotage: without the check, the false number stands on the page as the sender's.
+        unguarded(theirs.page, "await checkTag(key, tag, [...parts, sender, receiver.publicKey, sealed]);")
+        theirs.inbox()
+        theirs.opened()
+        assert "555 019 9999" in theirs.page.inner_text("main")
+        theirs.page.unroute_all()
+        assert ours.heard.out() == theirs.heard.out() == []
+
+
+def test_a_hub_that_swaps_the_senders_key_is_refused(lasting_world, live_server, browser):
+    world = lasting_world
+    client = world.client("A")
+    signed(world, "A", "B")
+    a, b = world.agency("A"), world.agency("B")
+    with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
+        ours.begin()
+        theirs.begin()
+        ours.write_card(client)
+        ours.partners()
+        ours.pin(b)
+        theirs.partners()
+        theirs.pin(a)
+        ours.hand_over(client, b)
+        # Only the row's word for the key, then all of it made with a key of the hub's, then listed as A's, too.
+        own = secrets.token_bytes(32)
+        forge(world, sender=own, only_key=True)
+        theirs.inbox()
+        theirs.refused("older")
+        forge(world, sender=own)
+        theirs.inbox()
+        theirs.refused("older")
+        with world.acting("A"):
+            HandoverKey.objects.filter(agency_id=a.pk).update(public_key=vaultbox.public_of(own))
+        theirs.inbox()
+        theirs.refused("changed")
+        assert entered(world, "B", "disclosure.opened") == 0
+        # Sabotage: the hub's key in the book, and its false number is believed. So the pin is the guard.
+        theirs.partners()
+        theirs.pin(a)
+        theirs.inbox()
+        theirs.opened()
+        assert "555 019 9999" in theirs.page.inner_text("main")
+        assert ours.heard.out() == theirs.heard.out() == []
+
+
 SCRIPT = """async ([card, real, other]) => {
     const {only, sealFor} = await import("/static/vault/handover.js");
     const {newPrivateKey, pairOf, openHandover} = await import("/static/vault/keys.js");
@@ -311,14 +485,19 @@ SCRIPT = """async ([card, real, other]) => {
     const bytes = newPrivateKey();
     const attacker = await pairOf(bytes);
     const theirs = toBase64url(attacker.publicKey);
+    const pair = await pairOf(newPrivateKey());
     const parts = [{dataClass: "identity", fields: only(card, ["name.used", "address", "birth"])}];
     const tried = async (listed, pins) => {
         try {
-            const out = await sealFor("7", listed, pins, parts);
+            const out = await sealFor("7", listed, {pair, pins}, parts);
             const where = {sender: document.documentElement.dataset.vaultAgency, receiver: "7",
                 disclosure: out.parts[0].id, dataClass: "identity"};
+            const given = {
+                sealed: fromBase64url(out.parts[0].sealed), tag: fromBase64url(out.parts[0].tag),
+                sender: fromBase64url(out.sender_key), receiver: attacker,
+            };
             const opens = async (changed) => {
-                try { return await openHandover({...where, ...changed}, attacker, fromBase64url(out.parts[0].sealed)) }
+                try { return await openHandover({...where, ...changed}, given) }
                 catch { return null }
             };
             return [await opens({}), await opens({disclosure: crypto.randomUUID()}), await opens({dataClass: "contact"}),

@@ -4,6 +4,7 @@ No hub and no database: what the hub does with the boxes belongs to the tests of
 """
 
 import base64
+import hmac
 import json
 import re
 import statistics
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 import pytest
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tests.browser.chromium import chromium
 from tests.browser.vault_site import STATIC, Sabotage, vault_site
@@ -85,6 +88,8 @@ def test_the_vault_keeps_its_laws(page, name):
         ("costs", "keys.js", "FLOOR = { memory: 19_456, passes: 2", "FLOOR = { memory: 8, passes: 1"),
         ("costs", "keys.js", 'throw new Shut("pair")', ""),
         ("wraps", "keys.js", 'throw new Shut("tag")', ""),
+        ("wraps", "keys.js", "await checkTag(key, tag, [...parts, sender, receiver.publicKey, sealed]);", ""),
+        ("vectors", "keys.js", "[...parts, sender, receiver.publicKey, sealed]", "[...parts, sealed]"),
         ("wraps", "keys.js", "await take(false)", "await take(true)"),
         ("streams", "keys.js", "if (end > bytes.length)", "if (false)"),
         ("merges", "card.js", '[["phone"], ["emergency"], ["address", "address_safe"]]', "[]"),
@@ -135,21 +140,42 @@ def joined(*parts: str | bytes) -> bytes:
 def test_another_library_opens_what_the_browser_sealed_and_the_other_way(page):
     secret = X25519PrivateKey.generate()
     public = secret.public_key().public_bytes_raw()
+    own = X25519PrivateKey.generate()
+    ours = own.public_key().public_bytes_raw()
     where = {"sender": AGENCY, "receiver": AGENCY, "disclosure": AGENCY, "dataClass": "contact"}
     info = joined("casehub hand-over", AGENCY, AGENCY, AGENCY, "contact", public)
     sealed = page.evaluate(
-        """async ([where, key, fields]) =>
-        vault.box.toBase64url(await vault.keys.sealHandover(where, vault.box.fromBase64url(key), fields))""",
-        [where, text(public), {"name": "Rosalía"}],
+        """async ([where, key, fields, own]) => {
+        const {fromBase64url, toBase64url} = vault.box;
+        const sender = await vault.keys.pairOf(fromBase64url(own));
+        const given = {sender, receiver: fromBase64url(key), fields};
+        const {sealed, tag} = await vault.keys.sealHandover(where, given);
+        return {sealed: toBase64url(sealed), tag: toBase64url(tag)};
+        }""",
+        [where, text(public), {"name": "Rosalía"}, text(own.private_bytes_raw())],
     )
-    padded = SUITE.decrypt(raw(sealed), secret, info)
+    shared = HKDF(SHA256(), 32, None, b"casehub hand-over tag").derive(secret.exchange(own.public_key()))
+
+    def tag(box: bytes) -> bytes:
+        parts = ("casehub hand-over", AGENCY, AGENCY, AGENCY, "contact", ours, public, box)
+        return hmac.digest(shared, joined(*parts), "sha256")
+
+    assert raw(sealed["tag"]) == tag(raw(sealed["sealed"]))
+    padded = SUITE.decrypt(raw(sealed["sealed"]), secret, info)
     assert len(padded) == 512
     assert json.loads(padded[4 : 4 + int.from_bytes(padded[:4])]) == {"name": "Rosalía"}
     back = SUITE.encrypt(padded, X25519PublicKey.from_public_bytes(public), info)
     opened = page.evaluate(
-        """async ([where, key, sealed]) => vault.keys.openHandover(
-        where, await vault.keys.pairOf(vault.box.fromBase64url(key)), vault.box.fromBase64url(sealed))""",
-        [where, text(secret.private_bytes_raw()), text(back)],
+        """async ([where, key, given]) => {
+        const bytes = Object.entries(given).map(([name, one]) => [name, vault.box.fromBase64url(one)]);
+        const receiver = await vault.keys.pairOf(vault.box.fromBase64url(key));
+        return vault.keys.openHandover(where, {...Object.fromEntries(bytes), receiver});
+        }""",
+        [
+            where,
+            text(secret.private_bytes_raw()),
+            {"sealed": text(back), "tag": text(tag(back)), "sender": text(ours)},
+        ],
     )
     assert opened == {"name": "Rosalía"}
 

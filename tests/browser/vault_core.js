@@ -77,7 +77,13 @@ async function vectors(all) {
   equals("kit", text(await keys.kitPrivateKey(bytes(all.kit.bytes), all.kit.agency)), all.kit.private);
   for (const one of all.codes) equals("code", await keys.codeOf({ ...one, publicKey: bytes(one.publicKey) }), one.code);
   const pair = await keys.pairOf(bytes(all.handover.receiverPrivate));
-  const fields = await keys.openHandover(all.handover.where, pair, bytes(all.handover.sealed));
+  const handed = {
+    sealed: bytes(all.handover.sealed),
+    tag: bytes(all.handover.tag),
+    sender: bytes(all.handover.senderPublic),
+    receiver: pair,
+  };
+  const fields = await keys.openHandover(all.handover.where, handed);
   equals("hand-over", fields, all.handover.json);
   const { agency, version, key } = all.stream;
   const vault = await keys.openVault({ agency, keys: [{ version, key: bytes(key) }] });
@@ -209,11 +215,21 @@ async function wraps() {
   const vault = await keys.openVault({ agency: AGENCY, keys: [{ version: 3, key: vaultKey }] });
   say("a vault that says its key", json(vault) === json({ agency: AGENCY, version: 3 }));
   const handover = { sender: AGENCY, receiver: OTHER, disclosure: AGENCY, dataClass: "contact" };
-  const sealed = await keys.sealHandover(handover, ben.publicKey, { a: 1 });
+  const handed = await keys.sealHandover(handover, { sender: ana, receiver: ben.publicKey, fields: { a: 1 } });
+  const hand = (changed, at = {}) =>
+    keys.openHandover({ ...handover, ...at }, { ...handed, sender: ana.publicKey, receiver: ben, ...changed });
+  say("a hand-over opens", json(await hand({})) === json({ a: 1 }));
   for (const [name, value] of Object.entries({ sender: OTHER, receiver: AGENCY, disclosure: OTHER, dataClass: "x" })) {
-    await fails(`hand-over: another ${name}`, () => keys.openHandover({ ...handover, [name]: value }, ben, sealed));
+    await fails(`hand-over: another ${name}`, () => hand({}, { [name]: value }));
   }
-  await fails("hand-over: another key", () => keys.openHandover(handover, cy, sealed));
+  await fails("hand-over: another key", () => hand({ receiver: cy }));
+  await fails("hand-over: another sender's key", () => hand({ sender: cy.publicKey }));
+  await fails("hand-over: a changed tag", () => hand({ tag: flipped(handed.tag) }));
+  await fails("hand-over: no tag", () => hand({ tag: new Uint8Array() }));
+  await fails("hand-over: changed bytes", () => hand({ sealed: flipped(handed.sealed) }));
+  const made = await keys.sealHandover(handover, { sender: hub, receiver: ben.publicKey, fields: { a: 2 } });
+  await fails("hand-over: the hub's own as Ana's", () => hand(made));
+  await fails("hand-over: the hub's bytes with Ana's tag", () => hand({ sealed: made.sealed }));
   const trust = await keys.sealTrust(ana, { agency: AGENCY, user: OTHER, serial: 1 }, {});
   await fails("older trust", () => keys.openTrust(ana, { agency: AGENCY, user: OTHER, serial: 2 }, trust));
   await fails("another's trust", () => keys.openTrust(ben, { agency: AGENCY, user: OTHER, serial: 1 }, trust));

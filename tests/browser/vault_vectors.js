@@ -125,6 +125,7 @@ export async function vectors() {
     { kind: "handover", agency: PARTNER, holder: "agency", publicKey: text(receiver.publicKey) },
   ];
   for (const one of codes) one.code = await keys.codeOf({ ...one, publicKey: bytes(one.publicKey) });
+  const handed = await keys.sealHandover(given, { sender, receiver: receiver.publicKey, fields });
   const streamed = boxes.filter((one) => one.what === "card");
   return {
     about: "Invented. Bytes are base64url. Made by tests/browser/vault_vectors.py; formats: docs/reference/card-formats.md",
@@ -143,10 +144,13 @@ export async function vectors() {
     codes,
     handover: {
       where: given,
+      senderPrivate: text(senderPrivate),
+      senderPublic: text(sender.publicKey),
       receiverPrivate: text(receiverPrivate),
       receiverPublic: text(receiver.publicKey),
       json: fields,
-      sealed: text(await keys.sealHandover(given, receiver.publicKey, fields)),
+      sealed: text(handed.sealed),
+      tag: text(handed.tag),
     },
     stream: {
       key: text(vaultKey),

@@ -5,6 +5,7 @@ import base64
 import json
 import secrets
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,7 +37,9 @@ def sealed(padded=512):
 
 
 def part(data_class="identity", content=None):
-    return SealedPart(id=uuid.uuid4(), data_class=data_class, sealed=content or sealed())
+    return SealedPart(
+        id=uuid.uuid4(), data_class=data_class, sealed=content or sealed(), tag=secrets.token_bytes(32)
+    )
 
 
 def key_of(world, letter, *, signed=True):
@@ -51,10 +54,12 @@ def key_of(world, letter, *, signed=True):
 
 
 def handing(world, client, public, *, receiver="B", **changed):
+    """Called as the sender, who has a key."""
     return {
         "client": client,
         "receiver_id": world.agency(receiver).pk,
         "receiver_key": public,
+        "sender_key": bytes(cardkeys.own_handover_key().public_key),
         "purpose": "referral",
         "ends_on": timezone.localdate() + timedelta(days=30),
         "parts": [part()],
@@ -69,6 +74,7 @@ def public(world):
 
 @pytest.fixture
 def client(world):
+    key_of(world, "A")
     return world.client("A")
 
 
@@ -158,7 +164,10 @@ def test_the_clock_is_the_statements_not_the_transactions(world, given):
         ({"parts": [part(content=b'{"name": "Wren Plainly"}'.ljust(AROUND + 512))]}, "parts"),
         ({"parts": [part(content=sealed(600))]}, "parts"),
         ({"parts": [part(content=sealed(2**17))]}, "parts"),
+        ({"parts": [replace(part(), tag=b"")]}, "parts"),
+        ({"parts": [replace(part(), tag=bytes(31))]}, "parts"),
         ({"receiver_key": secrets.token_bytes(32)}, None),
+        ({"sender_key": secrets.token_bytes(32)}, None),
     ],
     ids=lambda value: str(value)[:24] if isinstance(value, str) else None,
 )
@@ -189,6 +198,17 @@ def test_nothing_goes_to_a_key_that_is_not_the_receivers_now(world, client, publ
         with pytest.raises(ValidationError):
             disclosures.hand_over(**handing(world, client, public))
         disclosures.hand_over(**handing(world, client, newer))
+
+
+def test_nothing_goes_from_a_key_that_the_receiver_could_not_compare(world, public):
+    key_of(world, "A", signed=False)
+    client = world.client("A")
+    with world.acting("A"), pytest.raises(ValidationError, match="could not tell that this comes from you"):
+        disclosures.hand_over(**handing(world, client, public))
+    older = key_of(world, "A")
+    key_of(world, "A")
+    with world.acting("A"), pytest.raises(ValidationError, match="renewed"):
+        disclosures.hand_over(**handing(world, client, public, sender_key=older))
 
 
 def test_a_key_on_no_agreement_is_nobodys_to_find(world, client):
@@ -230,7 +250,7 @@ def test_withdrawn_in_one_click_and_the_bytes_are_gone(world, given, client):
     assert "Withdrawn" in page.content.decode()
     assert seen_by(world, "B") == 0
     with world.acting("A"):
-        assert {bytes(one.sealed_e2e) for one in Disclosure.objects.all()} == {b""}
+        assert {(bytes(one.sealed_e2e), bytes(one.tag)) for one in Disclosure.objects.all()} == {(b"", b"")}
         assert disclosures.withdraw(handover=given) == 0
     assert len(entries(world, "A", "handover.withdrawn")) == 1
 
@@ -246,6 +266,7 @@ def test_nobody_else_withdraws_or_hands_over_for_the_sender(world, given, client
 def test_all_of_a_client_ends_when_their_identity_goes(lasting_world):
     world = lasting_world
     client, public = world.client("A"), key_of(world, "B")
+    key_of(world, "A")
     with world.acting("A"):
         given = disclosures.hand_over(**handing(world, client, public, parts=[part(), part("contact")]))
         kept = [(one, bytes(one.sealed_e2e)) for one in given.disclosures.all()]
@@ -255,6 +276,7 @@ def test_all_of_a_client_ends_when_their_identity_goes(lasting_world):
     assert seen_by(world, "B") == 0
     with world.acting("A"):
         assert not disclosures.handed_over(client)[0].is_live
+        assert {bytes(one.tag) for one in given.disclosures.all()} == {b""}
     for one, before in kept:  # nor does a backup give it back
         one.sealed_e2e = before
         with pytest.raises(VaultError):
@@ -278,10 +300,10 @@ def test_opening_stands_in_both_ledgers_and_names_no_colleague_of_theirs(world, 
         one = given.disclosures.get(data_class="contact")
     answer = world.browser("B").post(reverse("referrals:disclosure_open", args=[one.pk]))
     assert answer.json() == {
-        "sender": world.agency("A").pk,
         "data_class": "contact",
         "receiver_key": base64.urlsafe_b64encode(bytes(one.receiver_key)).rstrip(b"=").decode(),
         "sealed": base64.urlsafe_b64encode(disclosures.sealed(one)).rstrip(b"=").decode(),
+        "tag": base64.urlsafe_b64encode(bytes(one.tag)).rstrip(b"=").decode(),
     }
     (theirs,) = entries(world, "B", "disclosure.opened")
     (ours,) = entries(world, "A", "disclosure.opened_there")

@@ -1,5 +1,6 @@
 // Handing a client's details over, and opening what was handed to us. Chosen fields leave this page only sealed to a
-// key that stands compared in the book; what is opened stays in this page's memory. How it is sealed: keys.js.
+// key that stands compared in the book, and only what such a key sealed is opened, into this page's memory. How it is
+// sealed: keys.js.
 
 import { Shut, fromBase64url, toBase64url } from "./box.js";
 import { fieldAt, withField } from "./card.js";
@@ -9,9 +10,24 @@ import { Refused, opened, post, readState, whenChanged, whose } from "./session.
 import { openCards } from "./store.js";
 
 /** The partners' keys that were compared, by agency: {public}. Throws Shut. */
-async function pinsOf(vault) {
-  const { book } = await readState();
+async function pinsIn(vault, { book }) {
   return (await vault.openBook({ serial: book.serial }, fromBase64url(book.sealed))).partners ?? {};
+}
+
+/** A hand-over pair of our agency's. `kept`: {public, sealed} as the hub has it. Throws Shut. */
+async function pairIn(vault, kept) {
+  const bytes = await vault.openHandoverKey({ publicKey: fromBase64url(kept.public) }, fromBase64url(kept.sealed));
+  try {
+    return await pairOf(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** What sealing rests on: {pair, pins}, our agency's pair and the partners' keys that were compared. Throws Shut. */
+export async function ourSide(vault) {
+  const state = await readState();
+  return { pair: await pairIn(vault, state.handover), pins: await pinsIn(vault, state) };
 }
 
 const isNothing = (value) => value === undefined || value === "" || (Array.isArray(value) && !value.length);
@@ -29,19 +45,21 @@ export function only(card, paths) {
 }
 
 /**
- * Seals parts [{dataClass, fields}] for an agency: {receiver_key, parts} as the hub takes them. `listed` is the key
- * that the hub says the receiver has. Throws Shut if it is not the one that was compared.
+ * Seals parts [{dataClass, fields}] for an agency: {receiver_key, sender_key, parts} as the hub takes them. `listed`
+ * is the key that the hub says the receiver has; {pair, pins} as ourSide() gives them. Throws Shut if the key is not
+ * the one that was compared.
  */
-export async function sealFor(receiver, listed, pins, parts) {
+export async function sealFor(receiver, listed, { pair, pins }, parts) {
   const pinned = pins[receiver]?.public;
   if (!pinned || pinned !== listed) throw new Shut("pin");
   const publicKey = fromBase64url(pinned);
-  const sealed = parts.map(async ({ dataClass, fields }) => {
+  const all = parts.map(async ({ dataClass, fields }) => {
     const id = crypto.randomUUID();
     const where = { sender: whose.agency, receiver, disclosure: id, dataClass };
-    return { id, data_class: dataClass, sealed: toBase64url(await sealHandover(where, publicKey, fields)) };
+    const { sealed, tag } = await sealHandover(where, { sender: pair, receiver: publicKey, fields });
+    return { id, data_class: dataClass, sealed: toBase64url(sealed), tag: toBase64url(tag) };
   });
-  return { receiver_key: pinned, parts: await Promise.all(sealed) };
+  return { receiver_key: pinned, sender_key: toBase64url(pair.publicKey), parts: await Promise.all(all) };
 }
 
 // The sender's page
@@ -96,7 +114,7 @@ function sending(form) {
 
   async function open() {
     const mine = ++turn;
-    const [row, found] = [(await openCards(vault, [client])).get(client), await pinsOf(vault)];
+    const [row, found] = [(await openCards(vault, [client])).get(client), await pinsIn(vault, await readState())];
     if (mine !== turn) return;
     if (row?.error) return show("broken");
     if (!row) return show("none");
@@ -126,8 +144,9 @@ function sending(form) {
     say("working");
     try {
       // Asked anew: somebody may have taken a pin out while this page stood open.
-      pins = await pinsOf(vault);
-      const sealed = await sealFor(radio.value, radio.dataset.public, pins, parts);
+      const ours = await ourSide(vault);
+      pins = ours.pins;
+      const sealed = await sealFor(radio.value, radio.dataset.public, ours, parts);
       const offer = form.querySelector("[data-offer]")?.value || null;
       await post(form.dataset.to, {
         client,
@@ -166,6 +185,17 @@ function sending(form) {
 
 // The receiver's page
 
+/**
+ * Why nothing of a row {sender, senderKey, listed} is opened, by name; "" if it names the sender's compared key. What
+ * the hub lists now chooses between words only.
+ */
+function doubtOf({ sender, senderKey, listed }, pins) {
+  const pinned = pins[sender]?.public;
+  if (!pinned) return "uncompared";
+  if (pinned === senderKey) return "";
+  return pinned === listed ? "older" : "changed";
+}
+
 function words(page, path, value) {
   if (path === "phone" || path === "emergency") {
     const { number, times, voicemail, name, phone, relation } = value;
@@ -187,22 +217,34 @@ function reading(page) {
 
   function shut(row) {
     row.querySelector("[data-fields]").replaceChildren();
+    row.querySelector("[data-says=proven]").hidden = true;
     row.querySelector("[data-open]").hidden = false;
     row.querySelector("[data-close]").hidden = true;
   }
 
   /** The agency's pair for that key, this version's or an older one's that is still kept. */
-  async function pairFor(publicText) {
-    const { handovers } = await readState();
+  function pairFor(publicText, { handovers }) {
     const kept = handovers.find((each) => each.public === publicText);
     if (!kept) throw new Shut("hand-over key");
-    const where = { publicKey: fromBase64url(kept.public) };
-    const bytes = await vault.openHandoverKey(where, fromBase64url(kept.sealed));
-    try {
-      return await pairOf(bytes);
-    } finally {
-      bytes.fill(0);
-    }
+    return pairIn(vault, kept);
+  }
+
+  async function fieldsOf(row, state, pins) {
+    const { disclosure, sender, to } = row.dataset;
+    const { data_class: dataClass, receiver_key: key, sealed, tag } = await post(to);
+    const where = { sender, receiver: whose.agency, disclosure, dataClass };
+    return openHandover(where, {
+      sealed: fromBase64url(sealed),
+      tag: fromBase64url(tag),
+      sender: fromBase64url(pins[sender].public),
+      receiver: await pairFor(key, state),
+    });
+  }
+
+  function wordOf(error) {
+    if (error instanceof Refused && error.status === 404) return "over";
+    if (error instanceof Shut && error.why === "tag") return "forged";
+    return wordFor(error) === "failed" ? "failed" : "shut";
   }
 
   async function open(row) {
@@ -210,10 +252,12 @@ function reading(page) {
     if (!vault) return;
     say(row, "working");
     try {
-      const id = row.dataset.disclosure;
-      const { sender, data_class: dataClass, receiver_key: key, sealed } = await post(row.dataset.to);
-      const where = { sender: String(sender), receiver: whose.agency, disclosure: id, dataClass };
-      const fields = await openHandover(where, await pairFor(key), fromBase64url(sealed));
+      const state = await readState();
+      const pins = await pinsIn(vault, state);
+      // Before it is asked for: both ledgers would say that it was opened.
+      const doubt = doubtOf(row.dataset, pins);
+      if (doubt) return say(row, doubt);
+      const fields = await fieldsOf(row, state, pins);
       if (!vault) return say(row, ""); // locked meanwhile
       const found = Object.entries(labels).flatMap(([path, label]) => {
         const value = fieldAt(fields, path.split("."));
@@ -226,9 +270,9 @@ function reading(page) {
       row.querySelector("[data-open]").hidden = true;
       row.querySelector("[data-close]").hidden = false;
       row.querySelector("[data-close]").focus();
-      say(row, "");
+      say(row, "proven");
     } catch (error) {
-      say(row, error instanceof Refused && error.status === 404 ? "over" : wordFor(error) === "failed" ? "failed" : "shut");
+      say(row, wordOf(error));
     }
   }
 

@@ -223,15 +223,24 @@ function wrapParts({ agency, version, to }, receiver) {
 }
 
 // Only sender and receiver can make it, and each for the other alone.
-async function tagKey(pair, otherPublic) {
+async function tagKey(pair, otherPublic, name) {
   try {
     const other = await importPublic(otherPublic);
     const shared = await crypto.subtle.deriveBits({ ...X25519, public: other }, pair.privateKey, 256);
-    const raw = await sub(new Uint8Array(shared), "casehub wrap tag");
-    return crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+    const raw = await sub(new Uint8Array(shared), name);
+    return await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
   } catch {
     throw new Shut("public key");
   }
+}
+
+async function tagFor(key, parts) {
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, joined(...parts)));
+}
+
+// Throws Shut("tag").
+async function checkTag(key, tag, parts) {
+  if (!(await crypto.subtle.verify("HMAC", key, tag, joined(...parts)))) throw new Shut("tag");
 }
 
 /**
@@ -241,15 +250,13 @@ async function tagKey(pair, otherPublic) {
 export async function wrap(where, { vaultKey, sender, receiver }) {
   const parts = wrapParts(where, receiver);
   const sealed = await sealTo(receiver, joined(...parts), vaultKey);
-  const key = await tagKey(sender, receiver);
-  return { sealed, tag: new Uint8Array(await crypto.subtle.sign("HMAC", key, joined(...parts, sealed))) };
+  return { sealed, tag: await tagFor(await tagKey(sender, receiver, "casehub wrap tag"), [...parts, sealed]) };
 }
 
 /** The vault key, 32 bytes, if `sender` (32 bytes) wrapped it for the pair `receiver`. Throws Shut. */
 export async function unwrap(where, { sealed, tag, sender, receiver }) {
   const parts = wrapParts(where, receiver.publicKey);
-  const key = await tagKey(receiver, sender);
-  if (!(await crypto.subtle.verify("HMAC", key, tag, joined(...parts, sealed)))) throw new Shut("tag");
+  await checkTag(await tagKey(receiver, sender, "casehub wrap tag"), tag, [...parts, sealed]);
   const vaultKey = await openAs(receiver, joined(...parts), sealed);
   if (vaultKey.length !== KEY) throw new Shut("length");
   return vaultKey;
@@ -309,22 +316,32 @@ export async function codeOf({ kind, agency, holder, publicKey }) {
 
 // Hand-over
 
-function handoverInfo({ sender, receiver, disclosure, dataClass }, publicKey) {
-  const [from, to, which] = [sender, receiver, disclosure].map((one) => one.toLowerCase());
-  return joined("casehub hand-over", from, to, which, dataClass, publicKey);
+function handoverParts({ sender, receiver, disclosure, dataClass }) {
+  return ["casehub hand-over", ...[sender, receiver, disclosure].map((one) => one.toLowerCase()), dataClass];
 }
 
 /**
- * Seals named fields for one disclosure. `where`: {sender, receiver, disclosure, dataClass}, agencies and disclosure
- * by id; `publicKey` is the receiver's hand-over key. Throws Shut for a public key that is none.
+ * Seals named fields for one disclosure: {sealed, tag}. `where`: {sender, receiver, disclosure, dataClass}, agencies
+ * and disclosure by id; `sender` is the sender's hand-over pair, `receiver` the other's public key, 32 bytes.
+ * Throws Shut for a public key that is none.
  */
-export function sealHandover(where, publicKey, fields) {
-  return sealTo(publicKey, handoverInfo(where, publicKey), padJson(fields));
+export async function sealHandover(where, { sender, receiver, fields }) {
+  const parts = handoverParts(where);
+  const sealed = await sealTo(receiver, joined(...parts, receiver), padJson(fields));
+  const key = await tagKey(sender, receiver, "casehub hand-over tag");
+  return { sealed, tag: await tagFor(key, [...parts, sender.publicKey, receiver, sealed]) };
 }
 
-/** The named fields. `pair` is the receiver's hand-over pair. Throws Shut. */
-export async function openHandover(where, pair, sealed) {
-  return unpadJson(await openAs(pair, handoverInfo(where, pair.publicKey), sealed));
+/**
+ * The named fields, if the holder of the public key `sender` (32 bytes) sealed them for the pair `receiver`. That the
+ * key is the sender's the caller has to know: from the book, not from the hub. Throws Shut("tag") for a forged one,
+ * before anything is opened, and Shut for the rest.
+ */
+export async function openHandover(where, { sealed, tag, sender, receiver }) {
+  const parts = handoverParts(where);
+  const key = await tagKey(receiver, sender, "casehub hand-over tag");
+  await checkTag(key, tag, [...parts, sender, receiver.publicKey, sealed]);
+  return unpadJson(await openAs(receiver, joined(...parts, receiver.publicKey), sealed));
 }
 
 // The tab

@@ -172,18 +172,26 @@ def test_codes_are_the_browsers():
 
 def test_a_hand_over_opens_for_its_disclosure_only():
     one = VECTORS["handover"]
-    where, private, sealed = place(one["where"]), raw(one["receiverPrivate"]), raw(one["sealed"])
-    assert vaultbox.open_handover(where, private, sealed) == one["json"]
-    again = vaultbox.seal_handover(where, raw(one["receiverPublic"]), one["json"])
-    assert vaultbox.open_handover(where, private, again) == one["json"]
+    where, sealed, tag = place(one["where"]), raw(one["sealed"]), raw(one["tag"])
+    given = {"sealed": sealed, "tag": tag, "sender": raw(one["senderPublic"])}
+    given["receiver"] = raw(one["receiverPrivate"])
+    assert vaultbox.open_handover(where, **given) == one["json"]
+    sides = {"sender": raw(one["senderPrivate"]), "receiver": raw(one["receiverPublic"])}
+    again = dict(
+        zip(("sealed", "tag"), vaultbox.seal_handover(where, fields=one["json"], **sides), strict=True)
+    )
+    assert vaultbox.open_handover(where, **given | again) == one["json"]
     for part in where:
         with pytest.raises(vaultbox.Shut):
-            vaultbox.open_handover({**where, part: "x"}, private, sealed)
-    with pytest.raises(vaultbox.Shut):
-        vaultbox.open_handover(where, bytes(32), sealed)
+            vaultbox.open_handover({**where, part: "x"}, **given)
+    for name in ("receiver", "sender", "tag"):
+        with pytest.raises(vaultbox.Shut):
+            vaultbox.open_handover(where, **given | {name: bytes(32)})
+    with pytest.raises(vaultbox.Shut, match="not sealed by the agency"):
+        vaultbox.open_handover(where, **given | {"sealed": again["sealed"]})
     for length in (0, 31, 32, 47, len(sealed) - 1):
         with pytest.raises(vaultbox.Shut):
-            vaultbox.open_handover(where, private, sealed[:length])
+            vaultbox.open_handover(where, **given | {"sealed": sealed[:length]})
 
 
 def test_a_stream_opens_whole_or_not_at_all():

@@ -47,6 +47,8 @@ BOTH_WAYS = """async (given) => {
     opened.push({ version: wrap.version, key: found });
   }
   const vault = await keys.openVault({ agency, keys: opened.slice(0) });
+  const sides = { sender: pair, receiver: pair.publicKey, fields: card.value };
+  const handed = await keys.sealHandover(given.handover.where, sides);
   const where2 = { agency, version: 2, to: member.id };
   const back = await keys.wrap(where2, { vaultKey: opened[0].key, sender: pair, receiver: pair.publicKey });
   return {
@@ -54,12 +56,14 @@ BOTH_WAYS = """async (given) => {
     trust: trust.version,
     card: await vault.openCard(row, bytes(given.card)),
     bulk: await vault.openBulkCard({ source: given.source }, bytes(given.bulk)),
-    handover: await keys.openHandover(given.handover.where, pair, bytes(given.handover.sealed)),
+    handover: await keys.openHandover(given.handover.where, {
+      sealed: bytes(given.handover.sealed), tag: bytes(given.handover.tag), sender: pair.publicKey, receiver: pair,
+    }),
     words: keys.kitWords(keys.kitBytes(given.words)),
     code: await keys.codeOf({ kind: "member", agency, holder: given.user, publicKey: pair.publicKey }),
     sealedCard: text(await vault.sealCard(row, card.value)),
     sealedBulk: text(await vault.sealBulkCard({ source: given.source }, card.value)),
-    sealedHandover: text(await keys.sealHandover(given.handover.where, pair.publicKey, card.value)),
+    sealedHandover: { sealed: text(handed.sealed), tag: text(handed.tag) },
     wrap: { sealed: text(back.sealed), tag: text(back.tag) },
   };
 }""".replace("bytes(given.card)", "bytes(card.box)")
@@ -68,6 +72,8 @@ BOTH_WAYS = """async (given) => {
 def test_each_opens_what_the_other_sealed():
     public = vaultbox.public_of(PRIVATE[FOUNDER])
     names = {"sender": AGENCY, "receiver": AGENCY, "disclosure": PLACE["client"]}
+    sides = {"sender": PRIVATE[FOUNDER], "receiver": public}
+    sealed, tag = vaultbox.seal_handover({**names, "data_class": "contact"}, fields=CARD, **sides)
     given = {
         "agency": AGENCY,
         "user": FOUNDER,
@@ -80,7 +86,8 @@ def test_each_opens_what_the_other_sealed():
         "bulk": to_text(vault().seal("bulk_card", {"source": "0a" * 16}, CARD)),
         "handover": {
             "where": {**names, "dataClass": "contact"},
-            "sealed": to_text(vaultbox.seal_handover({**names, "data_class": "contact"}, public, CARD)),
+            "sealed": to_text(sealed),
+            "tag": to_text(tag),
         },
     }
     with vault_site() as site, chromium() as browser:
@@ -96,7 +103,10 @@ def test_each_opens_what_the_other_sealed():
     assert vault().open("card", PLACE, from_text(found["sealedCard"])) == CARD
     assert vault().open("bulk_card", {"source": "0a" * 16}, from_text(found["sealedBulk"])) == CARD
     handed = vaultbox.open_handover(
-        {**names, "data_class": "contact"}, PRIVATE[FOUNDER], from_text(found["sealedHandover"])
+        {**names, "data_class": "contact"},
+        **{name: from_text(text) for name, text in found["sealedHandover"].items()},
+        sender=public,
+        receiver=PRIVATE[FOUNDER],
     )
     assert handed == CARD
     where = {"agency": AGENCY, "version": 2, "to": said()["me"]["id"]}

@@ -42,8 +42,9 @@ def fill(world, count, start):
 
 def hand_over(world, client, receiver, keys):
     sender = world.letter(client.agency_id)
-    if receiver not in keys:
-        keys[receiver] = key_of(world, receiver)
+    for letter in (sender, receiver):
+        if letter not in keys:
+            keys[letter] = key_of(world, letter)
     with world.acting(sender):
         disclosures.hand_over(**handing(world, client, keys[receiver], receiver=receiver))
 
