@@ -151,8 +151,8 @@ def _check_keys(receiver_id: int, receiver_key: bytes, sender_key: bytes) -> Non
     if ours.agreement_id is None:
         raise ValidationError(
             _(
-                "Other agencies can't find your agency's key, so they could not tell that this comes from you. "
-                "Have the data lead sign the sharing agreement first."
+                "Other agencies can't find your agency's key, so they could not tell that this comes from "
+                "you. Have the data lead sign the sharing agreement first."
             )
         )
 

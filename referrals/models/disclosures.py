@@ -45,9 +45,9 @@ class Disclosure(Scoped):
     `tag` tells the receiver's browser that who holds `sender_key`, the sender's hand-over key, sealed it.
 
     The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock,
-    unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` and `tag` are emptied soon after,
-    or when the client's identity is shredded; the hub's cover, under the row's own key, goes with it (ADR 0012).
-    `release` names the release of information it stands under: the id of the handing-over until those exist.
+    unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` and `tag` are emptied soon
+    after, or when the client's identity is shredded; the hub's cover, under the row's own key, goes with them
+    (ADR 0012). `release` names the release of information it stands under: the id of the handing-over until those exist.
     """
 
     handover = models.ForeignKey(Handover, models.PROTECT, related_name="disclosures", db_constraint=False)
