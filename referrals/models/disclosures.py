@@ -47,7 +47,8 @@ class Disclosure(Scoped):
     The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock,
     unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` and `tag` are emptied soon
     after, or when the client's identity is shredded; the hub's cover, under the row's own key, goes with them
-    (ADR 0012). `release` names the release of information it stands under: the id of the handing-over until those exist.
+    (ADR 0012). `release` names the release of information it stands under: the id of the handing-over until
+    those exist.
     """
 
     handover = models.ForeignKey(Handover, models.PROTECT, related_name="disclosures", db_constraint=False)
