@@ -78,14 +78,17 @@ class Due:
 def due(on: date | None = None) -> list[Due]:
     """Who is due by the agency's date on that day (today), longest ago first, closed records too.
 
-    Nobody while no date is set; never someone enrolled.
+    Nobody while no date is set; never someone enrolled, nor whoever was entered within the notice.
     """
     months = months_kept()
     if months is None:
         return []
-    before = _months_before(on or timezone.localdate(), months)
+    day = on or timezone.localdate()
     with shredding():
-        found = _still_there().filter(is_enrolled=False, last_on__lte=before).order_by("last_on", "pk")
+        found = _still_there().filter(
+            is_enrolled=False, last_on__lte=_months_before(day, months), recorded_at__date__lte=day - NOTICE
+        )
+        found = found.order_by("last_on", "pk")
         return [Due(*one) for one in found.values_list("pk", "last_on", "is_held")]
 
 
@@ -122,7 +125,7 @@ def _still_there() -> QuerySet[Any]:
         Client.objects.order_by()
         .annotate(
             **last,
-            last_on=Greatest(*last, TruncDate("recorded_at")),
+            last_on=Coalesce(Greatest(*last), TruncDate("recorded_at")),
             is_enrolled=Exists(Enrollment.objects.filter(client=OuterRef("pk"), exit_on=None)),
             is_held=Exists(held.filter(Q(client=OuterRef("pk")) | Q(client=None))),
         )

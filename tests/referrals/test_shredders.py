@@ -260,6 +260,17 @@ def test_whoever_is_enrolled_or_was_met_lately_is_not_due(lasting_world):
     assert due(world) == {left.pk}
 
 
+def test_whoever_was_entered_lately_is_listed_for_thirty_days_first(lasting_world):
+    """A file of old years, or a card typed today about long ago: nothing goes before somebody could look."""
+    world = lasting_world
+    client = gone_since(world, 30)
+    set_months(world, 12)
+    with world.acting("A"):
+        Client.objects.filter(pk=client.pk).update(recorded_at=timezone.now() - timedelta(days=29))
+    assert due(world) == set()
+    assert due(world, on=timezone.localdate() + shredders.NOTICE) == {client.pk}
+
+
 def test_by_night_all_that_is_due_goes_closed_records_too(lasting_world, monkeypatch):
     world = lasting_world
     monkeypatch.setattr(shredders, "AT_ONCE", 2)
