@@ -55,7 +55,8 @@ def test_one_client_is_forgotten_with_the_code_typed_again(lasting_world, steppe
     client = full(world)
     code = _code(world, client)
     page = world.browser("A", "supervisor").get(reverse("client_forget", args=[client.pk])).content.decode()
-    assert "Contact card: 1" in page and "Notes of services: 1" in page
+    for what in ("Contact card", "Notes of services", "Notes of contacts", "Forms not yet saved"):
+        assert f'{what}<span class="count">1</span>' in page
     answer = post(world, "supervisor", "client_forget", client.pk, act="forget", why="other", code="KH-x")
     assert "not this client" in answer.content.decode()
     with world.acting("A"):
