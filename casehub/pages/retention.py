@@ -1,7 +1,8 @@
-"""How long an agency keeps who its clients are: the date, what is due, legal holds, forgetting one client, and
-the certificates. What goes and what stops it stands in referrals/shredders.py."""
+"""How long an agency keeps who its clients are: the date, what is due, holds, forgetting one, certificates.
 
-from datetime import timedelta
+What goes and what stops it stands in referrals/shredders.py.
+"""
+
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from agencies.models import Agency
@@ -75,16 +76,8 @@ class ForgetForm(forms.Form):
         ),
         required=False,
     )
-    code = forms.CharField(label=_("Type the client's code to confirm"), max_length=100)
-
-    def __init__(self, *args: Any, code: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._code = code
-
-    def clean_code(self) -> str:
-        if self.cleaned_data["code"].strip().casefold() != self._code.casefold():
-            raise ValidationError(_("That is not this client's code."))
-        return self._code
+    # A box to tick and no text to type: a name typed here would travel in the clear.
+    is_sure = forms.BooleanField(label=_("Yes, destroy it. I know that it can't be undone."))
 
 
 def went_words(went: dict[str, int]) -> list[tuple[Any, int]]:
@@ -233,7 +226,7 @@ class Forget(ClientPage):
         return redirect("client_forget", client.pk)
 
     def _forget(self, client: Client) -> HttpResponse:
-        form = ForgetForm(self.request.POST, code=queries.code_of(client))
+        form = ForgetForm(self.request.POST)
         if not form.is_valid():
             return self._show(client, form=form)
         step_up(self.request)
@@ -252,7 +245,7 @@ class Forget(ClientPage):
         context = {
             "client": client,
             "code": queries.code_of(client),
-            "form": ForgetForm(code=""),
+            "form": ForgetForm(),
             "hold_form": HoldForm(),
             "held": held,
             "reference": shredders.reference_of(held) if held else "",

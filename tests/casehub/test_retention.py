@@ -32,9 +32,7 @@ def test_another_agencys_client_and_certificate_are_not_there(lasting_world, ste
     client = full(world)
     browser = world.browser("B", "supervisor")
     assert browser.get(reverse("client_forget", args=[client.pk])).status_code == 404
-    post(
-        world, "supervisor", "client_forget", client.pk, act="forget", why="other", code=_code(world, client)
-    )
+    post(world, "supervisor", "client_forget", client.pk, act="forget", why="other", is_sure="on")
     with world.acting("A", "supervisor"):
         run = Shredding.objects.get().pk
     assert browser.get(reverse("retention_certificate", args=[run])).status_code == 404
@@ -50,19 +48,19 @@ def _code(world, client):
         return queries.code_of(Client.objects.get(pk=client.pk))
 
 
-def test_one_client_is_forgotten_with_the_code_typed_again(lasting_world, stepped_up):
+def test_one_client_is_forgotten_on_purpose_only(lasting_world, stepped_up):
     world = lasting_world
     client = full(world)
     code = _code(world, client)
     page = world.browser("A", "supervisor").get(reverse("client_forget", args=[client.pk])).content.decode()
     for what in ("Contact card", "Notes of services", "Notes of contacts", "Forms not yet saved"):
         assert f'{what}<span class="count">1</span>' in page
-    answer = post(world, "supervisor", "client_forget", client.pk, act="forget", why="other", code="KH-x")
-    assert "not this client" in answer.content.decode()
+    answer = post(world, "supervisor", "client_forget", client.pk, act="forget", why="other")
+    assert "required" in answer.content.decode()
     with world.acting("A"):
         assert not Shredding.objects.exists()
     answer = post(
-        world, "supervisor", "client_forget", client.pk, act="forget", why="client_asked", code=code.lower()
+        world, "supervisor", "client_forget", client.pk, act="forget", why="client_asked", is_sure="on"
     )
     text = answer.content.decode()
     assert "Certificate of destruction" in text and "The client asked for it" in text
@@ -83,7 +81,7 @@ def test_without_a_recent_password_nothing_goes(lasting_world):
     client = full(world)
     answer = world.browser("A", "supervisor").post(
         reverse("client_forget", args=[client.pk]),
-        {"act": "forget", "why": "other", "code": _code(world, client)},
+        {"act": "forget", "why": "other", "is_sure": "on"},
     )
     assert answer.status_code == 302 and "reauthenticate" in answer["Location"]
     with world.acting("A"):
@@ -96,9 +94,7 @@ def test_a_hold_is_placed_seen_and_ended(lasting_world, stepped_up):
     post(world, "supervisor", "client_forget", client.pk, act="hold", reference="Letter of 3 May")
     page = world.browser("A", "data_lead").get(reverse("retention")).content.decode()
     assert "Letter of 3 May" in page
-    answer = post(
-        world, "supervisor", "client_forget", client.pk, act="forget", why="other", code=_code(world, client)
-    )
+    answer = post(world, "supervisor", "client_forget", client.pk, act="forget", why="other", is_sure="on")
     assert "A legal hold keeps this record" in answer.content.decode()
     with world.acting("A"):
         assert not Shredding.objects.exists()
