@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from agencies import ledger
@@ -71,6 +72,28 @@ def holds_newest() -> bool | None:
         member__ended_at=None,
     )
     return _versions().annotate(is_mine=Exists(mine)).values_list("is_mine", flat=True).first()
+
+
+def with_standing(agencies: QuerySet[Agency]) -> QuerySet[Agency]:
+    """The acting agency's row, and in the same query what every page says of the key: `key_state` of the
+    acting person as `state` names it, and `keys_waiting`, how many keys wait for them to let in."""
+    actor = current_actor()
+    mine = _living().filter(user_id=actor.user_id or 0)
+    held = KeyWrap.objects.filter(member__in=mine)
+    newest = Subquery(_versions().values("version")[:1])
+    waiting = _waiting().filter(user_id__in=_may_open().values("user_id")).order_by()
+    count = Coalesce(Subquery(waiting.values("agency_id").annotate(n=Count("pk")).values("n")), 0)
+    lets_in = When(key_state="in" if actor.may(Permission.CARD_KEEP) else "", then=count)
+    return agencies.filter(pk=actor.agency_id).annotate(
+        key_state=Case(
+            When(~Exists(_versions()), then=Value("nothing")),
+            When(Exists(held.filter(version=newest)), then=Value("in")),
+            When(Exists(held), then=Value("newer")),
+            When(Exists(mine), then=Value("waiting")),
+            default=Value("none"),
+        ),
+        keys_waiting=Case(lets_in, default=Value(0)),
+    )
 
 
 # What the caller may see

@@ -6,6 +6,7 @@ that show it.
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -16,10 +17,11 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
+from agencies import cardkeys
 from agencies.doors import actor_of
 from agencies.models import Agency
 from agencies.roles import ROLES, Permission
-from agencies.scope import Actor, NotAllowed
+from agencies.scope import Actor, NotAllowed, ScopeError
 from casehub import vault_files
 
 # A place and where it leads, by the permission that opens it; the first that is held and mounted counts.
@@ -63,15 +65,16 @@ def page(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated or "session" not in vars(request):
         return everybody
     actor = cache(lambda: _actor(request))
+    agency = cache(lambda: _agency(actor()))
     return everybody | {
         "actor_line": user.name,
         "keys_on": user.has_single_keys,
         "idle_seconds": settings.IDLE_SECONDS,
         "has_several_agencies": request.session.get("has_several_agencies", False),
-        "agency_name": cache(lambda: _agency_name(actor())),
+        "agency_name": lambda: getattr(agency(), "name", ""),
         "role_line": lambda: _role_line(actor()),
         "places": cache(lambda: places(actor(), request.path)),
-        "vault": cache(lambda: _vault(request, actor())),
+        "vault": cache(lambda: _vault(request, actor(), agency())),
         "can_contact": _held(actor, Permission.CONTACT_RECORD),
         "can_find": _held(actor, Permission.CLIENT_VIEW),
         "contact_url": lambda: where(NEW_CONTACT),
@@ -80,14 +83,16 @@ def page(request: HttpRequest) -> dict[str, Any]:
 
 
 def places(actor: Actor | None, path: str = "") -> list[dict[str, Any]]:
-    """The places this actor can open, in order; `current` marks the one the path lies in."""
+    """The places this actor can open, in order; `current` marks the one the path lies in, `has_keys` the one
+    that leads to the keys of the contact cards."""
     if actor is None:
         return []
     found = []
     for label, ways in PLACES:
         url = next((url for need, name in ways if actor.may(need) and (url := where(name))), None)
         if url:
-            found.append({"label": label, "url": url, "current": False})
+            has_keys = any(name == "card_keys" for _need, name in ways)
+            found.append({"label": label, "url": url, "current": False, "has_keys": has_keys})
     within = [str(place["url"]) for place in found if path.startswith(str(place["url"]))]
     here = max(within, key=len, default="")
     for place in found:
@@ -114,10 +119,11 @@ def _actor(request: HttpRequest) -> Actor | None:
     return actor
 
 
-def _vault(request: HttpRequest, actor: Actor | None) -> dict[str, Any] | None:
+def _vault(request: HttpRequest, actor: Actor | None, agency: Agency | None) -> dict[str, Any] | None:
     """What the vault's scripts need to know on a page, for who may open cards: docs/adr/0011-contact-card.md.
 
-    The half seals this tab's key; it is made anew at each unlock and dropped at each lock.
+    The half seals this tab's key; it is made anew at each unlock and dropped at each lock. `standing` is the
+    reader's with the key, as cardkeys.state names it, "" outside the doors; `waiting`, whom they can let in.
     """
     if actor is None or not actor.may(Permission.CARD_OPEN):
         return None
@@ -127,6 +133,8 @@ def _vault(request: HttpRequest, actor: Actor | None) -> dict[str, Any] | None:
         "half": request.session["vault_half"],
         "agency": actor.agency_id,
         "user": actor.user_id,
+        "standing": getattr(agency, "key_state", ""),
+        "waiting": getattr(agency, "keys_waiting", 0),
         "scripts": [(name, vault_files.digests()[f"vault/{name}"]) for name in VAULT_SCRIPTS],
         "import_map": vault_files.import_map(settings.STATIC_URL),
     }
@@ -136,10 +144,15 @@ def _held(actor: Callable[[], Actor | None], permission: Permission) -> Callable
     return lambda: (found := actor()) is not None and found.may(permission)
 
 
-def _agency_name(actor: Actor | None) -> str:
+def _agency(actor: Actor | None) -> Agency | None:
+    """The actor's agency; inside a door with `cardkeys.with_standing`, in one query either way."""
     if actor is None:
-        return ""
-    return Agency.objects.values_list("name", flat=True).get(pk=actor.agency_id)
+        return None
+    found = Agency.objects.filter(pk=actor.agency_id).only("name")
+    if actor.may(Permission.CARD_OPEN):
+        with suppress(ScopeError):  # a page outside the doors, where nothing of an agency is read
+            found = cardkeys.with_standing(found)
+    return found.get()
 
 
 def _role_line(actor: Actor | None) -> str:

@@ -16,7 +16,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
@@ -89,7 +89,19 @@ class AddPasskey(AtTheComputer, views.AddWebAuthnView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found: dict[str, Any] = super(views.AddWebAuthnView, self).get_context_data(**kwargs)
-        return found | _asking(self.request, ask_for_new(authenticated_user(self.request)))
+        asking = _asking(self.request, ask_for_new(authenticated_user(self.request)))
+        return found | asking | {"for_cards": self._for_cards()}
+
+    def get_success_url(self) -> str:
+        """Whoever came from the keys of the contact cards goes back there, over the recovery codes if these
+        are new."""
+        onward: str = super().get_success_url()
+        if not self._for_cards():
+            return onward
+        return f"{onward}?for=cards" if self.did_generate_recovery_codes else reverse("card_keys")
+
+    def _for_cards(self) -> bool:
+        return self.request.GET.get("for") == "cards"
 
 
 class RemovePasskey(views.RemoveWebAuthnView):

@@ -98,6 +98,9 @@ class Seat:
         row.locator("[data-admit]").click()
         self.says("done")
 
+    def footer(self):
+        return " ".join(self.page.locator("[data-vault-line]").inner_text().split())
+
     def keys(self):
         return self.page.evaluate(KEYS)
 
@@ -199,10 +202,14 @@ def test_asked_compared_admitted_confirmed_then_left_out(lasting_world, live_ser
         row = keeper.page.locator("[data-keys-people] li", has_text=code)
         row.locator("[data-heard]").check()
         row.locator("[data-admit]").click()
+        keeper.page.locator("[data-vault-why=open]:visible").wait_for()
+        assert not keeper.page.locator("[data-vault-why=shut]").is_visible()
         keeper.type_phrase()
         keeper.says("done")
-        new.go()
-        new.state("unconfirmed")
+        # The newcomer's page notices by itself, and by nobody's act: the idle time runs on.
+        with new.page.expect_request("**/vault/") as looked:
+            new.state("unconfirmed")
+        assert looked.value.headers["hx-request"] == "true"
         new.open("a phrase of the newcomer")
         new.page.locator("[data-vault-confirm]:visible").wait_for()
         assert keeper.code() in new.page.locator("[data-vault-people]").inner_text()
@@ -238,6 +245,66 @@ def test_asked_compared_admitted_confirmed_then_left_out(lasting_world, live_ser
         )
         assert opens == "shut"
         assert keeper.heard.out() == new.heard.out() == []
+
+
+def test_the_footer_says_what_is_true_of_each(lasting_world, live_server, browser):
+    world = lasting_world
+    with (
+        seat(browser, live_server, world, "supervisor") as keeper,
+        seat(browser, live_server, world, "caseworker") as new,
+    ):
+        for one in (keeper, new):
+            one.go("/clients/")
+            one.page.locator("[data-vault-line]").wait_for(state="attached")
+            assert one.footer() == ""
+        keeper.begin()
+        assert keeper.footer() == "Cards are open on this device Lock the cards"
+        keeper.press("[data-vault-line] [data-vault-lock]")
+        assert keeper.footer() == "Cards are locked Open them"
+        keeper.go("/clients/")
+        keeper.page.locator("[data-vault-is=locked]:visible").first.wait_for()
+        assert keeper.footer() == "Cards are locked Open them"
+        new.go("/clients/")
+        new.page.locator("[data-vault-is=none]:visible").wait_for()
+        assert new.footer() == "You have no key to the contact cards. Ask for one"
+        new.ask()
+        assert new.footer() == "Your key to the contact cards waits to be let in. See your code"
+
+
+# A card as a page saves it.
+SAVE = """async (client) => {
+    const {saveCard} = await import("/static/vault/store.js");
+    const {opened} = await import("/static/vault/session.js");
+    await saveCard(await opened(), {client, revision: 0}, {v: 1, name: {used: "Wren Holm"}});
+}"""
+
+
+def test_a_refused_batch_of_older_cards_is_said_and_the_next_page_goes_on(
+    lasting_world, live_server, browser
+):
+    client = lasting_world.client("A")
+    with seat(browser, live_server, lasting_world, "supervisor") as keeper:
+        keeper.begin()
+        keeper.page.evaluate(SAVE, str(client.pk))
+        keeper.page.route("**/cards/reseal/", lambda route: route.fulfill(status=400, json={"detail": ""}))
+        keeper.press("[data-keys-do=rotate]")
+        keeper.page.locator("[data-keys-stopped]:visible").wait_for()
+        assert not keeper.page.locator("[data-keys-others]").is_visible()
+        assert not keeper.page.locator("[data-keys-progress]").is_visible()
+        keeper.page.unroute("**/cards/reseal/")
+        keeper.heard.out()  # the 400 is a line on the console
+        keeper.go()
+        keeper.state("open")
+        keeper.page.locator("[data-keys-left]").wait_for(state="attached")
+        with lasting_world.acting("A", "supervisor"):
+            for _try in range(100):
+                if VaultKey.objects.exclude(destroyed_at=None).exists():
+                    break
+                keeper.page.wait_for_timeout(100)
+            else:
+                pytest.fail("the older version still stands")
+        assert not keeper.page.locator("[data-keys-stopped]").is_visible()
+        assert keeper.heard.out() == []
 
 
 def _book(world):

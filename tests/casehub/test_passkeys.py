@@ -53,9 +53,9 @@ def prove_now(browser, user):
     session.save()
 
 
-def add_passkey(browser, device, name="Work laptop", **lies):
-    options = browser.get(ADD).context["options"]
-    return browser.post(ADD, {"name": name, "credential": device.make(options, **lies)})
+def add_passkey(browser, device, name="Work laptop", where=ADD, **lies):
+    options = browser.get(where).context["options"]
+    return browser.post(where, {"name": name, "credential": device.make(options, **lies)})
 
 
 @pytest.fixture
@@ -99,6 +99,19 @@ def test_a_passkey_is_a_second_factor_and_lets_its_owner_in(owner):
     assert [(one.title, one.credential_id) for one in signin.passkeys_of(user)] == [
         ("Work laptop", device.id)
     ]
+
+
+def test_who_came_from_the_cards_keys_goes_back_there(world):
+    """Over the recovery codes, where the passkey is the first factor; else at once."""
+    cards = "/agency/card-keys/"
+    world.person("A", second_factor=False)
+    browser = browser_of(world)
+    assert f'action="{ADD}?for=cards"' in browser.get(f"{ADD}?for=cards").content.decode()
+    codes = add_passkey(browser, Device(), where=f"{ADD}?for=cards").url
+    assert f'href="{cards}">I have kept them' in browser.get(codes).content.decode()
+    assert add_passkey(browser, Device(), where=f"{ADD}?for=cards").url == cards
+    assert add_passkey(browser, Device()).url != cards
+    assert f'href="{cards}">I have kept them' not in browser.get(codes.partition("?")[0]).content.decode()
 
 
 def test_only_public_parts_of_an_answer_are_kept(owner):

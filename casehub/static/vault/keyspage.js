@@ -22,12 +22,13 @@ import {
   unwrap,
   wrap,
 } from "./keys.js";
-import { askToOpen, wordFor } from "./open.js";
+import { askToOpen, stands, wordFor } from "./open.js";
 import { catchUp } from "./reseal.js";
 import { Refused, heldHere, keep, keepTrust, opened, post, readState, whenChanged, whose } from "./session.js";
 
 const LEAST_PASSPHRASE = 12;
 const TYPED_BACK = 3;
+const LOOK_MS = 10_000;
 const page = document.getElementById("card-keys");
 const keeps = page.dataset.keeps === "yes";
 const passkeys = JSON.parse(page.dataset.passkeys);
@@ -68,6 +69,7 @@ async function show() {
   const vault = await opened();
   const name = stateNow(vault);
   page.dataset.state = name;
+  stands(state.state);
   for (const part of all("[data-keys-when]")) part.hidden = !part.dataset.keysWhen.split(" ").includes(name);
   one("[data-keys-own]").hidden = !state.me;
   if (state.me) one("[data-keys-code]").textContent = await code(state.user, state.me.public);
@@ -131,11 +133,12 @@ async function showPeople(vault) {
   one("[data-keys-left]").hidden = !left;
 }
 
+/** Does it, and says how it went: by the name it gives, or "done". */
 async function act(doing) {
   say("working");
   try {
-    await doing();
-    say("done");
+    const said = await doing();
+    say(typeof said === "string" ? said : "done");
   } catch (error) {
     say(wordOf(error));
   }
@@ -333,6 +336,7 @@ async function begin() {
     handover: await newHandover(vault),
   });
   await keep(keys, { id: me.id, pair: me.pair });
+  return "begun";
 }
 
 async function ask() {
@@ -392,6 +396,7 @@ async function anotherKit() {
     wraps: await wraps(held.pair, held.keys, [{ to: `kit ${kit.number}`, public: kit.public }]),
     book: await sealedBook(vault, state.book.serial + 1, book),
   });
+  return "kitmade";
 }
 
 async function useKit(typed) {
@@ -423,6 +428,12 @@ async function useKit(typed) {
   state = await readState();
   await keepTrust(state, me.pair, { version: vault.version, members });
   await keep(keys, { id: me.id, pair: me.pair });
+  return "kitused";
+}
+
+async function dropKey() {
+  await post("/vault/drop/", { member: state.me.id });
+  return "dropped";
 }
 
 function addOpener() {
@@ -450,7 +461,7 @@ const ACTS = {
   rotate,
   kit: anotherKit,
   opener: addOpener,
-  drop: () => post("/vault/drop/", { member: state.me.id }),
+  drop: dropKey,
 };
 
 page.addEventListener("click", (event) => {
@@ -471,14 +482,29 @@ one("[data-keys-form=usekit]")?.addEventListener("submit", (event) => {
   }
   act(() => useKit(typed));
 });
+// Somebody lets in or turns away: seen without a reload, while the page is looked at.
+setInterval(async () => {
+  if (page.dataset.state !== "waiting" || document.hidden || one("[data-keys-panel=main]").hidden) return;
+  // By nobody's act, so the session's idle time runs on, as for the parts of pages that fetch themselves.
+  const headers = { "HX-Request": "true" };
+  const answer = await fetch("/vault/", { headers, redirect: "manual", cache: "no-store" }).catch(() => null);
+  if (!answer?.ok || (await answer.json()).state === state.state) return;
+  say("");
+  await show();
+}, LOOK_MS);
 whenChanged(async (vault) => {
   if (one("[data-keys-panel=main]").hidden) return;
   await show();
   if (page.dataset.state !== "open") return;
-  await catchUp(vault, ({ left }) => {
-    one("[data-keys-progress]").hidden = !left;
+  let halted = false;
+  one("[data-keys-stopped]").hidden = true;
+  await catchUp(vault, ({ left, stopped: stops }) => {
+    halted = stops;
+    one("[data-keys-progress]").hidden = !left || stops;
     one("[data-keys-left-cards]").textContent = left;
+    one("[data-keys-stopped]").hidden = !stops;
   });
+  if (halted) return;
   // A renewal before there was any card leaves nothing to seal anew.
   if (state.versions.filter((each) => !each.destroyed).length < 2) return;
   const { left } = await post("/vault/finish/");

@@ -27,6 +27,7 @@ let waiting = [];
 let use = null;
 let accept = null;
 let asker = null;
+let [standing, isOpen] = ["", false];
 
 /** The name under which the page has words for what went wrong. */
 export function wordFor(error) {
@@ -123,9 +124,23 @@ export function askToOpen(borrow = null, from = null) {
   if (!dialog) return Promise.resolve(null);
   [use, asker] = [borrow, from];
   say("");
+  // Asked for while the cards are open, it is for the person's own key.
+  for (const one of dialog.querySelectorAll("[data-vault-why]"))
+    one.hidden = one.dataset.vaultWhy !== (isOpen ? "open" : "shut");
   if (!dialog.open) dialog.showModal();
   offer();
   return new Promise((resolve) => waiting.push(resolve));
+}
+
+/** Says in the footer how this person stands with the key: a state of /vault/, or "" where it is not known. */
+export function stands(name) {
+  standing = name;
+  line();
+}
+
+function line() {
+  const is = isOpen ? "open" : standing === "in" ? "locked" : standing;
+  for (const one of document.querySelectorAll("[data-vault-is]")) one.hidden = one.dataset.vaultIs !== is;
 }
 
 if (dialog) {
@@ -148,12 +163,14 @@ if (dialog) {
     lock();
     document.getElementById(locks.dataset.then)?.focus();
   });
-  const line = document.getElementById("vault-foot")?.content.cloneNode(true);
+  const words = document.getElementById("vault-foot")?.content.cloneNode(true);
   const foot = document.querySelector("footer.foot");
-  if (line && foot) foot.append(line);
+  standing = words?.firstElementChild.dataset.standing ?? "";
+  if (words && foot) foot.append(words);
   whenChanged((vault) => {
-    for (const one of document.querySelectorAll("[data-vault-is]"))
-      one.hidden = one.dataset.vaultIs !== (vault ? "open" : "locked");
+    isOpen = Boolean(vault);
+    if (vault) standing = "in";
+    line();
     if (vault) catchUp(vault);
   });
 }

@@ -5,7 +5,8 @@ import { toBase64url } from "./box.js";
 import { Refused, post } from "./session.js";
 
 const AT_ONCE = 200;
-let running = false;
+const hearers = new Set();
+let last = null;
 
 /** Up to `limit` cards under an older key, after the client: {client, revision, savedAt, version, card or error}. */
 export async function older(vault, limit = AT_ONCE, after = null) {
@@ -18,15 +19,13 @@ async function again(vault, { client, revision, savedAt, card }) {
   return { client, revision, saved_at: savedAt, sealed: toBase64url(sealed) };
 }
 
-/**
- * Seals every older card anew. `progress({done, left})` hears how far it is; `left` counts also what does not open.
- * Then asks the hub to destroy what no card needs any more. Does nothing while it runs already.
- */
-export async function catchUp(vault, progress = () => {}) {
-  if (running) return;
-  running = true;
+function tell(said) {
+  for (const hear of hearers) hear(said);
+}
+
+async function round(vault) {
+  let [after, done, left] = [null, 0, 0];
   try {
-    let [after, done, left] = [null, 0, 0];
     for (;;) {
       const rows = await older(vault, AT_ONCE, after);
       if (!rows.length) break;
@@ -36,14 +35,34 @@ export async function catchUp(vault, progress = () => {}) {
       const answer = await post("/cards/reseal/", { cards });
       done += answer.done;
       left = answer.left;
-      progress({ done, left });
+      tell({ done, left, stopped: false });
     }
     if (done && !left) await post("/vault/finish/");
   } catch (error) {
-    // A page that is left, a hub without the route, a lock: the next open page goes on.
+    // A page that is left, a hub that refuses, a lock: the next open page goes on.
     if (!(error instanceof Refused || error instanceof TypeError)) throw error;
-  } finally {
-    running = false;
+    // With a newer key meanwhile, the round of that one says how it ends.
+    if (last?.vault === vault) tell({ done, left, stopped: true });
   }
+}
+
+/**
+ * Seals every older card anew, then asks the hub to destroy what no card needs any more. Whoever asks while it runs for
+ * the same vault waits with it. `progress({done, left, stopped})` hears how far it is; `left` counts also what does not
+ * open, `stopped` says that the hub refused a batch or could not be reached.
+ */
+export function catchUp(vault, progress = null) {
+  if (progress) hearers.add(progress);
+  if (last?.vault !== vault) {
+    const turn = { vault };
+    turn.done = Promise.resolve(last?.done.catch(() => {}))
+      .then(() => round(vault))
+      .finally(() => {
+        if (last === turn) last = null;
+        if (!last) hearers.clear();
+      });
+    last = turn;
+  }
+  return last.done;
 }
 
