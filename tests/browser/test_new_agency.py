@@ -72,6 +72,7 @@ def let_in(first, second, phrase):
     first.write("Passphrase for the cards", phrase)
     first.press_words("Open with passphrase")
     first.reads("Done.")
+    assert not first.page.locator("[data-waiting]:visible").count()
     first.look("let in")
     own = first.page.locator("[data-keys-code]").inner_text()
     second.reads("You were let in")  # the page notices by itself

@@ -52,7 +52,7 @@ def test_who_can_let_a_colleague_in_sees_on_every_page_that_one_waits(world):
     assert WAITS not in page(world, "supervisor")
     newcomer = asked(world)
     assert WAITS in page(world, "supervisor")
-    assert re.search(r"Contact cards <span>1 waits", page(world, "supervisor", "card_keys"))
+    assert re.search(r"Contact cards <span data-waiting>1 waits", page(world, "supervisor", "card_keys"))
     # Not who has no key themselves, nor who may let nobody in.
     assert WAITS not in page(world, "data_lead") and WAITS not in page(world, "caseworker")
     asked(world, "data_lead")

@@ -17,6 +17,7 @@ import {
   passkeyKey,
   passphraseKey,
   prfOf,
+  proveKit,
   sealOpener,
   sealTrust,
   unwrap,
@@ -131,6 +132,9 @@ async function showPeople(vault) {
   }
   one("[data-keys-people]").replaceChildren(...rows);
   one("[data-keys-left]").hidden = !left;
+  // What the places and tabs said when the page came: over, once nobody waits any more.
+  const waits = state.members.some((member) => member.waits);
+  for (const words of document.querySelectorAll("[data-waiting]")) words.hidden = !waits;
 }
 
 /** Does it, and says how it went: by the name it gives, or "done". */
@@ -342,6 +346,7 @@ async function begin() {
 async function ask() {
   const me = await newMember();
   await post("/vault/ask/", me.body);
+  return ""; // what to do now stands where the key waits
 }
 
 async function admit(member) {
@@ -418,13 +423,16 @@ async function useKit(typed) {
   // An earlier key of the same person is over.
   const others = Object.entries(book.members).filter(([, { user }]) => user !== whose.user);
   const members = { ...Object.fromEntries(others), [me.id]: { user: whose.user, public: me.body.member.public } };
-  await post("/vault/kit/use/", {
-    ...me.body,
-    kit_number: state.kit.number,
-    version: vault.version,
+  const made = {
+    member: me.body.member,
     wraps: await wraps(me.pair, keys, [{ to: me.id, public: me.body.member.public }]),
     book: await sealedBook(vault, state.book.serial + 1, { ...book, members }),
-  });
+  };
+  // A choice of passphrase takes its time; a challenge is answered within minutes.
+  const challenge = fromBase64url((await readState()).kit_challenge);
+  const proof = await proveKit({ agency: whose.agency, number: state.kit.number }, { kit, challenge, ...made });
+  const facts = { kit_number: state.kit.number, version: vault.version, proof: toBase64url(proof) };
+  await post("/vault/kit/use/", { ...me.body, ...made, ...facts });
   state = await readState();
   await keepTrust(state, me.pair, { version: vault.version, members });
   await keep(keys, { id: me.id, pair: me.pair });
