@@ -297,6 +297,22 @@ class DataKey(models.Model):
         return f"{self.agency_id}/{self.purpose}/{self.version}"
 
 
+class DoomedKey(models.Model):
+    """A subject's key whose destruction has committed and is not done yet; then the row goes (ADR 0012)."""
+
+    agency = models.ForeignKey(Agency, models.CASCADE, related_name="+")
+    subject = models.UUIDField()
+
+    privacy = Privacy(open={"id", "agency"}, linkable={"subject"})
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["agency", "subject"], name="a_key_is_doomed_once")]
+
+    def __str__(self) -> str:
+        return str(self.subject)
+
+
 class Project(models.Model):
     """An agency's project (HMIS Project), the unit that funders pay and clients enroll in."""
 

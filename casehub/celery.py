@@ -1,10 +1,18 @@
 """The worker's app and its schedule. A task's first argument is an actor's reference: numbers, no person."""
 
+import logging
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from celery import Celery
 from celery.schedules import crontab
 from celery.signals import worker_init
+
+if TYPE_CHECKING:
+    from agencies.models import Agency
+
+log = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "casehub.settings.dev")
 
@@ -49,6 +57,19 @@ def _refuse_unsafe(**_: object) -> None:
     serve_safely()
 
 
+def _at_each_agency(act: Callable[["Agency"], int]) -> int:
+    """The sum of what it did. What goes wrong at one agency is logged, and the others get their turn."""
+    from agencies.models import Agency
+
+    done = 0
+    for agency in Agency.objects.all():
+        try:
+            done += act(agency)
+        except Exception:
+            log.exception("the schedule's work went wrong at agency %s", agency.pk)
+    return done
+
+
 @app.task(name="casehub.run_job")
 def run_job(reference: str, job_id: str) -> str:
     from agencies import jobs
@@ -66,14 +87,13 @@ def sweep() -> int:
 @app.task(name="casehub.seal_ledgers")
 def seal_ledgers() -> int:
     from agencies import ledger
-    from agencies.models import Agency
     from agencies.scope import Actor, acting_as
 
-    sealed = 0
-    for agency in Agency.objects.all():
+    def seal(agency: "Agency") -> int:
         with acting_as(Actor.hub(agency)):
-            sealed += ledger.seal() is not None
-    return sealed
+            return int(ledger.seal() is not None)
+
+    return _at_each_agency(seal)
 
 
 @app.task(name="casehub.snapshot_months")
@@ -86,15 +106,14 @@ def snapshot_months() -> int:
 @app.task(name="casehub.empty_disclosures")
 def empty_disclosures() -> int:
     """Throw away what was handed over and is over. Nobody could read it since; this takes the bytes, too."""
-    from agencies.models import Agency
     from agencies.scope import Actor, acting_as
     from referrals import disclosures
 
-    gone = 0
-    for agency in Agency.objects.all():
+    def empty(agency: "Agency") -> int:
         with acting_as(Actor.hub(agency)):
-            gone += disclosures.empty_what_is_over()
-    return gone
+            return disclosures.empty_what_is_over()
+
+    return _at_each_agency(empty)
 
 
 @app.task(name="casehub.tidy")
@@ -102,17 +121,16 @@ def tidy() -> int:
     """Throw away what is kept for a while only: drafts, refused rows, undecided files, old sessions."""
     from django.core.management import call_command
 
-    from agencies.models import Agency
     from agencies.scope import Actor, acting_as
     from referrals import actions
     from referrals.exchange import inbox
 
-    gone = inbox.tidy()
-    for agency in Agency.objects.all():
+    def drop(agency: "Agency") -> int:
         with acting_as(Actor.hub(agency)):
-            gone += actions.drop_what_was_kept_for_a_while()
+            return actions.drop_what_was_kept_for_a_while()
+
     call_command("clearsessions")
-    return gone
+    return inbox.tidy() + _at_each_agency(drop)
 
 
 @app.task(name="casehub.mirror_keys")
@@ -125,9 +143,9 @@ def mirror_keys() -> int:
 @app.task(name="casehub.shred_due")
 def shred_due() -> int:
     """By night: forget the clients whose identity is due, at every agency that has set a date."""
-    from agencies.models import Agency
     from referrals import shredders
 
-    gone = sum(shredders.shred_due(agency) for agency in Agency.objects.all())
-    mirror_keys()
-    return gone
+    try:
+        return _at_each_agency(shredders.by_night)
+    finally:
+        mirror_keys()

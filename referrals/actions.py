@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -120,11 +119,16 @@ def open_client(
 def change_client(*, client: Client, code: str | None = None, facts: Mapping[str, Any]) -> Client:
     """Change facts of a client; `code` None leaves the code as it is."""
     current_actor().require(Permission.CLIENT_EDIT)
+    # Only what is changed is written, and a shredding that runs meanwhile is waited for: neither brings the
+    # other's old values back.
+    Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
     for name, value in facts.items():
         setattr(client, name, value)
+    changed = [*facts, "changed_at"]
     if code is not None:
         _set_code(client, code)
-    _save_with_code(client)
+        changed += ["code_sealed", "code_token"]
+    _save_with_code(client, update_fields=changed)
     return client
 
 
@@ -383,9 +387,11 @@ def _carry_status(client: Client, touchpoint: Touchpoint) -> None:
     client.trafficking_status = touchpoint.trafficking_status
     client.status_decided_by = touchpoint.status_decided_by
     client.status_decided_on = decided_on
+    changed = ["trafficking_status", "status_decided_by", "status_decided_on", "changed_at"]
     if touchpoint.trafficking_type not in ("not_asked", ""):
         client.trafficking_type = touchpoint.trafficking_type
-    client.save()
+        changed.append("trafficking_type")
+    client.save(update_fields=changed)
 
 
 def enroll(
@@ -591,5 +597,5 @@ def _drop(rows: QuerySet[Any]) -> int:
     agency, gone = current_actor().agency_id, list(rows.values_list("pk", flat=True))
     if gone:
         rows.filter(pk__in=gone).delete()
-        transaction.on_commit(partial(vault.destroy_subject_keys, agency, gone))
+        vault.destroy_subject_keys(agency, gone)
     return len(gone)

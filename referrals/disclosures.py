@@ -7,7 +7,6 @@ disclosure, and until when, is a policy of the database (migration 0007). Called
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -65,6 +64,8 @@ def hand_over(
     actor.require(Permission.REFERRAL_SEND)
     ends_at = _end_of(ends_on)
     _check(parts, purpose)
+    if vault.is_shredded(actor.agency_id, client.pk):
+        raise ValidationError(_("The identity in this record was destroyed. There is nothing to hand over."))
     _check_keys(receiver_id, receiver_key, sender_key)
     if offer is not None and (offer.receiver_id != receiver_id or offer.referral.client_id != client.pk):
         raise ValidationError(_("This referral went to another agency or is about another client."))
@@ -178,7 +179,7 @@ def _empty(rows: QuerySet[Disclosure], **more: Any) -> int:
     agency, gone = current_actor().agency_id, list(rows.exclude(sealed_e2e=b"").values_list("pk", flat=True))
     if gone:
         Disclosure.objects.filter(pk__in=gone).update(sealed_e2e=b"", tag=b"", changed_at=Now(), **more)
-        transaction.on_commit(partial(vault.destroy_subject_keys, agency, gone))
+        vault.destroy_subject_keys(agency, gone)
     return len(gone)
 
 

@@ -1212,6 +1212,7 @@ class ShredReason(Picklist, source="casehub"):
     BY_DATE = "by_date", _("The agency's date for keeping it had come")
     CLIENT_ASKED = "client_asked", _("The client asked for it")
     ENTERED_IN_ERROR = "entered_in_error", _("It should never have been entered")
+    RESTORED = "restored", _("It was destroyed before, and a restored backup had brought the rows back")
     OTHER = "other", _("Another reason")
 
 
@@ -1314,7 +1315,7 @@ class DisclosureClass(Picklist, source="casehub; the contact card's parts"):
     SAFETY = "safety", _("Safety alert")
     LANGUAGE = "language", _("Language and interpreter")
     EMERGENCY = "emergency", _("Emergency contact")
-    NUMBERS = "numbers", _("Numbers")
+    NUMBERS = "numbers", _("ID numbers")
 
     @property
     def fields(self) -> dict[str, str]:

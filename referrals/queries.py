@@ -1,7 +1,7 @@
 """Every read of the casework, a function per question. None filters for visibility: PostgreSQL has."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Greatest, NullIf, TruncDate
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies import cardkeys, vault
 from agencies.models import Agency, AgencyType, LedgerEntry, Membership, Project, User
@@ -27,7 +28,6 @@ from referrals.models import (
     Restriction,
     Screening,
     Service,
-    Shredding,
     Touchpoint,
 )
 
@@ -43,9 +43,10 @@ def me() -> int:
 
 
 def code_of(client: Client) -> str:
-    """The agency's own code for the client, or a short form of its id where there is none."""
+    """The agency's own code for the client, or a short form of its id where there is none, or none that opens
+    (its key was destroyed, or is lost: the vault has logged which)."""
     if client.code_sealed:
-        with _unless_shredded(client.pk):
+        with suppress(vault.VaultError):
             return vault.unseal(
                 client.code_sealed,
                 agency=client.agency_id,
@@ -54,16 +55,6 @@ def code_of(client: Client) -> str:
                 subject=client.pk,
             )
     return str(client.pk)[:8].upper()
-
-
-@contextmanager
-def _unless_shredded(client: UUID | None) -> Iterator[None]:
-    """Pass over what does not open because its client was shredded while it was being written."""
-    try:
-        yield
-    except vault.VaultError:
-        if not Shredding.objects.filter(client=client).exists():
-            raise
 
 
 def clients() -> QuerySet[Any]:
@@ -98,19 +89,17 @@ def older_cards(after: UUID | None = None) -> QuerySet[ContactCard]:
 def sealed_card(card: ContactCard) -> bytes:
     """The card as a browser sealed it, out of the hub's own cover; empty once it was shredded.
 
-    A card that was saved before cards were covered, and not since, begins with the browser's own format.
+    A card that was saved before cards were covered, and not since, begins with the browser's own format. One
+    whose key is lost is handed out as it is: the browser then says loudly that it does not open.
     """
-    if bytes(card.sealed_e2e[:1]) == b"\x01":
-        return bytes(card.sealed_e2e)
-    with _unless_shredded(card.client_id):
-        return vault.unseal_bytes(
-            card.sealed_e2e,
-            agency=card.agency_id,
-            place=ContactCard.PLACE,
-            row=card.client_id,
-            subject=card.client_id,
-        )
-    return b""
+    covered = bytes(card.sealed_e2e)
+    if covered[:1] == b"\x01":
+        return covered
+    agency, client = card.agency_id, card.client_id
+    try:
+        return vault.unseal_bytes(covered, agency=agency, place=ContactCard.PLACE, row=client, subject=client)
+    except vault.VaultError:
+        return b"" if vault.is_shredded(agency, client) else covered
 
 
 def card_of(client: Client) -> ContactCard | None:
@@ -286,7 +275,14 @@ def note_of(row: Touchpoint | Service) -> str:
     if not row.note_sealed:
         return ""
     place = f"{row._meta.model_name}.note"
-    return vault.unseal(row.note_sealed, agency=row.agency_id, place=place, row=row.pk, subject=row.client_id)
+    try:
+        return vault.unseal(
+            row.note_sealed, agency=row.agency_id, place=place, row=row.pk, subject=row.client_id
+        )
+    except vault.VaultError:
+        if row.client_id and vault.is_shredded(row.agency_id, row.client_id):
+            return ""
+        return _("This note can't be opened. Tell whoever runs the hub.")
 
 
 def my_drafts() -> QuerySet[Draft]:

@@ -3,10 +3,11 @@
 What goes from which table is said by the models' privacy. The service record stays.
 """
 
+import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -28,8 +29,12 @@ from agencies.scope.shredding import in_turn, shredding
 from referrals import actions
 from referrals.models import (
     Client,
+    ContactCard,
+    Disclosure,
+    Draft,
     Enrollment,
     FollowUp,
+    Handover,
     LegalHold,
     Referral,
     Screening,
@@ -38,6 +43,8 @@ from referrals.models import (
     Touchpoint,
 )
 from referrals.picklists import ShredReason
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 200
 NOTICE = timedelta(days=30)
@@ -83,13 +90,20 @@ def due(on: date | None = None) -> list[Due]:
     months = months_kept()
     if months is None:
         return []
-    day = on or timezone.localdate()
     with shredding():
-        found = _still_there().filter(
-            is_enrolled=False, last_on__lte=_months_before(day, months), recorded_at__date__lte=day - NOTICE
-        )
-        found = found.order_by("last_on", "pk")
+        found = _due(on or timezone.localdate(), months).order_by("last_on", "pk")
         return [Due(*one) for one in found.values_list("pk", "last_on", "is_held")]
+
+
+def _due(day: date, months: int) -> QuerySet[Any]:
+    """Whatever was entered or saved last within the notice could not be looked at yet, and waits."""
+    noticed = day - NOTICE
+    return _still_there().filter(
+        Q(card_saved=None) | Q(card_saved__lte=datetime.combine(noticed, time.min, tzinfo=UTC).timestamp()),
+        is_enrolled=False,
+        last_on__lte=_months_before(day, months),
+        recorded_at__date__lte=noticed,
+    )
 
 
 def _months_before(day: date, months: int) -> date:
@@ -109,6 +123,7 @@ def _still_there() -> QuerySet[Any]:
         "followed": (FollowUp, TruncDate("followed_up_at")),
         "screened": (Screening, TruncDate("screened_at")),
         "referred": (Referral, TruncDate("sent_at")),
+        "handed": (Handover, TruncDate("recorded_at")),
     }
     last = {
         name: Subquery(
@@ -126,6 +141,7 @@ def _still_there() -> QuerySet[Any]:
         .annotate(
             **last,
             last_on=Coalesce(Greatest(*last), TruncDate("recorded_at")),
+            card_saved=Subquery(ContactCard.objects.filter(client=OuterRef("pk")).values("saved_at")[:1]),
             is_enrolled=Exists(Enrollment.objects.filter(client=OuterRef("pk"), exit_on=None)),
             is_held=Exists(held.filter(Q(client=OuterRef("pk")) | Q(client=None))),
         )
@@ -199,12 +215,15 @@ def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False
     """
     actor = current_actor()
     run = uuid.uuid4()
+    months = months_kept()
     with shredding():
-        wanted = _still_there().filter(pk__in=list(clients), is_held=False)
-        # Whoever writes to one of these clients meanwhile waits, and then finds no key.
-        locked = Client.objects.filter(pk__in=list(wanted.values_list("pk", flat=True))).order_by("pk")
-        going = list(locked.select_for_update().values_list("pk", flat=True))
+        # Whoever writes to one of these clients meanwhile waits, and then finds no key. What was written
+        # just before counts: whether they go is asked once they are held.
+        rows = Client.objects.filter(pk__in=list(clients)).order_by("pk")
+        held = list(rows.select_for_update().values_list("pk", flat=True))
+        going = _going(held, why, months)
         fingerprints = vault.subject_fingerprints(actor.agency_id, going)
+        going = [one for one in going if one not in _without_key(going, fingerprints)]
         went, own_keys = _empty(going, cut_source=cut_source)
         lines = Shredding.objects.bulk_create(
             Shredding(
@@ -221,8 +240,36 @@ def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False
         )
     if going:
         ledger.record("identity.shredded", rows=len(going))
-        transaction.on_commit(partial(_destroy, actor.agency_id, own_keys))
+        vault.destroy_subject_keys(actor.agency_id, [*going, *own_keys])
+        transaction.on_commit(partial(say_when, actor.agency_id))
     return lines
+
+
+def _going(clients: Sequence[UUID], why: ShredReason, months: int | None) -> list[UUID]:
+    """Those of them who may go for this reason now. What a backup brought back goes whatever holds it."""
+    found: Any
+    if why == ShredReason.BY_DATE:
+        found = _due(timezone.localdate(), months) if months else Client.objects.none()
+    else:
+        found = _still_there()
+    if why != ShredReason.RESTORED:
+        found = found.filter(is_held=False)
+    return list(found.filter(pk__in=clients).order_by("pk").values_list("pk", flat=True))
+
+
+def _without_key(clients: Sequence[UUID], fingerprints: Mapping[UUID, str]) -> set[UUID]:
+    """Clients with a card whose key is neither in the folder nor destroyed: the folder is not whole, and what
+    would be certified here could come back with it."""
+    agency = current_actor().agency_id
+    cards = ContactCard.objects.filter(client_id__in=clients).order_by()
+    lost = {
+        client
+        for client in cards.values_list("client_id", flat=True)
+        if client not in fingerprints and not vault.is_shredded(agency, client)
+    }
+    if lost:
+        log.error("agency %s: the keys of %s clients are missing; they were not shredded", agency, len(lost))
+    return lost
 
 
 def tables() -> list[type[models.Model]]:
@@ -275,25 +322,15 @@ def _nothing(model: type[models.Model], name: str) -> Any:
     return b"" if isinstance(field, models.BinaryField) else ""
 
 
-def _destroy(agency: int, own_keys: Sequence[UUID]) -> None:
-    vault.destroy_subject_keys(agency, own_keys)
-    destroy_keys(agency)
-
-
-def destroy_keys(agency: int) -> int:
-    """Destroy the keys of clients whose shredding has committed, and say when; how many. A door of its own.
-
-    The nightly run calls it too, for what a crash left between the commit and the keys.
-    """
+def say_when(agency: int) -> int:
+    """Destroy what is to be destroyed, and write on the certificates whose keys are gone; how many. A door of
+    its own. The nightly run calls it too, for what a crash left between a commit and the keys."""
+    vault.finish_destroying(agency)
     with acting_as(Actor.hub(agency, Permission.CARD_KEEP)), shredding():
         left = Shredding.objects.filter(key_destroyed_at=None)
-        clients = list(left.values_list("client_id", flat=True))
-        if clients:
-            vault.destroy_subject_keys(agency, clients)
-            left.filter(client_id__in=clients).update(
-                key_destroyed_at=timezone.now(), changed_at=timezone.now()
-            )
-    return len(clients)
+        gone = [one for one in left.values_list("client_id", flat=True) if vault.is_shredded(agency, one)]
+        now = timezone.now()
+        return left.filter(client_id__in=gone).update(key_destroyed_at=now, changed_at=now)
 
 
 # What there is to show of it
@@ -323,14 +360,41 @@ def shredding_of(client: Client) -> Shredding | None:
 # By night
 
 
-def shred_due(agency: Agency) -> int:
-    """Forget who is due at the agency, a few at a time, each in a transaction of its own; how many."""
-    destroy_keys(agency.pk)
+def by_night(agency: Agency) -> int:
+    """Forget who is due at the agency, a few at a time, each in a transaction of its own; how many.
+
+    Before it, what was shredded once is shredded again where a restored backup or an old key file brought it
+    back.
+    """
+    say_when(agency.pk)
+    again = _again(agency)
     gone = 0
     while True:
         with acting_as(Actor.hub(agency, Permission.CARD_KEEP)):
-            going = [one.client for one in due() if not one.is_held][:AT_ONCE]
-            if not going:
-                return gone
-            shred(going, why=ShredReason.BY_DATE)
-            gone += len(going)
+            due_now = [one.client for one in due() if not one.is_held][:AT_ONCE]
+            went = len(shred(due_now, why=ShredReason.BY_DATE)) if due_now else 0
+        gone += went
+        if not went:
+            return again + gone
+
+
+def _again(agency: Agency) -> int:
+    """Shred anew what came back; how many clients. The ledger says so, and the log."""
+    with acting_as(Actor.hub(agency, Permission.CARD_KEEP)):
+        with shredding():
+            done = Shredding.objects.exclude(key_destroyed_at=None).values_list("client_id", flat=True)
+            keys = [client for client in done if not vault.is_shredded(agency.pk, client)]
+        if keys:
+            log.error("agency %s: %s destroyed keys were in the key folder again", agency.pk, len(keys))
+            ledger.record("identity.key_came_back", rows=len(keys))
+            vault.destroy_subject_keys(agency.pk, keys)
+        destroyed = vault.shredded_subjects(agency.pk)
+        _drop_rows_of(destroyed)
+        return len(shred(destroyed, why=ShredReason.RESTORED)) if destroyed else 0
+
+
+def _drop_rows_of(destroyed: Sequence[UUID]) -> None:
+    """Rows whose own key was destroyed and that a backup brought back: they can't be opened."""
+    Disclosure.objects.filter(pk__in=destroyed).exclude(sealed_e2e=b"").update(sealed_e2e=b"", tag=b"")
+    with shredding():
+        Draft.objects.filter(pk__in=destroyed).order_by().delete()

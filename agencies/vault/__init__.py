@@ -10,6 +10,7 @@ here.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,8 @@ __all__ = [
     "destroy_agency_keys",
     "destroy_subject_keys",
     "ensure_kek",
+    "finish_destroying",
+    "is_shredded",
     "key_folder_problems",
     "make_subject_keys",
     "mirror_keys",
@@ -43,6 +46,7 @@ __all__ = [
     "rotate_data_key",
     "rotate_key_encryption_key",
     "seal",
+    "shredded_subjects",
     "subject_fingerprints",
     "token",
     "unseal",
@@ -103,12 +107,32 @@ def subject_fingerprints(agency: int, subjects: Iterable[UUID]) -> dict[UUID, st
     return _subjects().fingerprints(agency, subjects)
 
 
-def destroy_subject_keys(agency: int, subjects: Iterable[UUID]) -> None:
-    """Shred all that was sealed about these subjects, now and in every backup; for good.
+def is_shredded(agency: int, subject: UUID) -> bool:
+    """Whether the subject's key was destroyed, so that nothing about it opens or is sealed any more."""
+    return _subjects().is_destroyed(agency, subject)
 
-    It can't be rolled back: call it when the transaction that wants it has committed.
+
+def shredded_subjects(agency: int) -> list[UUID]:
+    """All of the agency's subjects whose keys were destroyed, clients and others."""
+    return _subjects().destroyed(agency)
+
+
+def destroy_subject_keys(agency: int, subjects: Iterable[UUID]) -> None:
+    """Shred all that was sealed about these subjects, in every backup too, when this transaction commits.
+
+    What a crash leaves undone between the commit and the keys is done by `finish_destroying`.
     """
-    _subjects().destroy(agency, subjects)
+    _store.doom(agency, subjects)
+    _store.on_commit(partial(finish_destroying, agency))
+
+
+def finish_destroying(agency: int) -> int:
+    """Destroy the subject keys whose destruction has committed; how many there were."""
+    doomed = _store.doomed(agency)
+    if doomed:
+        _subjects().destroy(agency, doomed)
+        _store.no_longer_doomed(agency, doomed)
+    return len(doomed)
 
 
 def open_agency_keys(agency: int) -> None:

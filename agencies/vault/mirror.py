@@ -7,30 +7,46 @@ import os
 from pathlib import Path
 
 from agencies.vault.kek import KeyFolderError
+from agencies.vault.subjects import DESTROYED, ID_SIZE, RECORD
+
+# Made by hand once on the disk that holds the copy.
+MARK = "casehub-key-copy"
 
 
 def mirror(source: Path, to: Path) -> int:
     """Make `to` hold exactly the keys of `source`; how many files changed.
 
     What was destroyed in the folder is overwritten in the copy too. Raises KeyFolderError, and touches
-    nothing, where the folder has lost keys that the copy has: then the folder is to be restored first.
+    nothing, where the folder has lost keys that the copy has, or has keys again that the copy saw destroyed;
+    and where the copy's place is not marked as one: a disk that is not mounted is an empty folder.
     """
     keys = {path.name: path for path in source.iterdir() if _is_key(path)} if source.is_dir() else {}
     if "current" not in keys:
         raise KeyFolderError(f"{source} has no keys: restore it from {to}")
     if to.resolve() == source.resolve():
         raise KeyFolderError(f"{to} is the folder of keys itself: name another place, on another machine")
-    to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (to / MARK).is_file():
+        raise KeyFolderError(f"{to} has no file {MARK}: mount the disk; for a new copy, make that file once")
     copies = {path.name: path for path in to.iterdir() if _is_key(path)}
     for name, copy in copies.items():
         if name.startswith("subjects-") and (name not in keys or _size(keys[name]) < _size(copy)):
             raise KeyFolderError(f"{source / name} has fewer keys than its copy: restore it from {to}")
+        if name.startswith("subjects-") and _came_back(keys[name].read_bytes(), copy.read_bytes()):
+            raise KeyFolderError(f"{source / name} has keys again that were destroyed: it is an old copy")
     changed = sum(_copy(path, to / name) for name, path in sorted(keys.items()))
     for name in sorted(copies.keys() - keys.keys()):
         _overwrite(copies[name], bytes(_size(copies[name])))
         copies[name].unlink()
         changed += 1
     return changed
+
+
+def _came_back(now: bytes, copy: bytes) -> bool:
+    """Whether a record that is destroyed in the copy has a key in the folder."""
+    return any(
+        copy[at + ID_SIZE : at + RECORD] == DESTROYED and now[at + ID_SIZE : at + RECORD] != DESTROYED
+        for at in range(0, len(copy) // RECORD * RECORD, RECORD)
+    )
 
 
 def _is_key(path: Path) -> bool:

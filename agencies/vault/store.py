@@ -1,8 +1,9 @@
 """Data keys in the database: the only place where the vault meets Django's models and transactions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
+from uuid import UUID
 
 from django.apps import apps
 from django.db import connection, models, transaction
@@ -41,7 +42,19 @@ class DatabaseStore:
     def destroy(self, agency: int) -> None:
         _keys().filter(agency_id=agency, destroyed_at=None).update(wrapped=b"", destroyed_at=timezone.now())
 
-    def on_commit(self, act: Callable[[], None]) -> None:
+    def doom(self, agency: int, subjects: Iterable[UUID]) -> None:
+        """Remember, with the caller's transaction, that these subjects' keys are to be destroyed."""
+        doomed = _doomed().model
+        rows = [doomed(agency_id=agency, subject=subject) for subject in dict.fromkeys(subjects)]
+        _doomed().bulk_create(rows, ignore_conflicts=True)
+
+    def doomed(self, agency: int) -> list[UUID]:
+        return list(_doomed().filter(agency_id=agency).values_list("subject", flat=True))
+
+    def no_longer_doomed(self, agency: int, subjects: Sequence[UUID]) -> None:
+        _doomed().filter(agency_id=agency, subject__in=subjects).delete()
+
+    def on_commit(self, act: Callable[[], object]) -> None:
         transaction.on_commit(act, robust=True)
 
     def is_waiting(self, act: Callable[[], None]) -> bool:
@@ -71,6 +84,10 @@ class DatabaseStore:
 
 def _keys() -> models.QuerySet[Any]:
     return apps.get_model("agencies", "DataKey")._default_manager.all()
+
+
+def _doomed() -> models.QuerySet[Any]:
+    return apps.get_model("agencies", "DoomedKey")._default_manager.all()
 
 
 def _row(key: Any) -> KeyRow:

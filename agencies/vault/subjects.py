@@ -67,11 +67,7 @@ class SubjectKeys:
             new = [subject.bytes for subject in dict.fromkeys(subjects) if subject.bytes not in places]
             if not new:
                 return
-            # A crash in the middle of an append leaves a part of a record, with a key nobody has used.
-            end = os.fstat(file).st_size // RECORD * RECORD
-            records = b"".join(subject + secrets.token_bytes(KEY_SIZE) for subject in new)
-            if os.pwrite(file, records, end) != len(records):
-                raise KeyFolderError(f"{self._path(agency)} could not be written: the disk is full")
+            self._append(file, agency, [subject + secrets.token_bytes(KEY_SIZE) for subject in new])
             os.fsync(file)
 
     def fingerprints(self, agency: int, subjects: Iterable[UUID]) -> dict[UUID, str]:
@@ -83,15 +79,41 @@ class SubjectKeys:
                     found[subject] = hashlib.sha256(key).hexdigest()
         return found
 
+    def is_destroyed(self, agency: int, subject: UUID) -> bool:
+        """Whether zeros stand where its key was."""
+        try:
+            self.find(agency, subject)
+        except Shredded:
+            return True
+        return False
+
+    def destroyed(self, agency: int) -> list[UUID]:
+        """Every subject whose key was destroyed."""
+        try:
+            file = self._open(agency, os.O_RDONLY)
+        except FileNotFoundError:
+            return []
+        try:
+            places = self._places(file, agency)
+            return [
+                UUID(bytes=subject)
+                for subject, place in places.items()
+                if os.pread(file, KEY_SIZE, place + ID_SIZE) == DESTROYED
+            ]
+        finally:
+            os.close(file)
+
     def destroy(self, agency: int, subjects: Iterable[UUID]) -> None:
-        """Write zeros over their keys, on the disk when this returns."""
-        if not self._path(agency).exists():
-            return
+        """Write zeros over their keys, on the disk when this returns. Who had none never gets one either."""
         with self._changing(agency) as file:
             places = self._places(file, agency)
-            for subject in subjects:
+            new = []
+            for subject in dict.fromkeys(subjects):
                 if subject.bytes in places:
                     os.pwrite(file, DESTROYED, places[subject.bytes] + ID_SIZE)
+                else:
+                    new.append(subject.bytes + DESTROYED)
+            self._append(file, agency, new)
             os.fsync(file)
 
     def destroy_all(self, agency: int) -> None:
@@ -112,6 +134,12 @@ class SubjectKeys:
             except (KeyFolderError, ValueError) as error:
                 found.append(str(error))
         return found
+
+    def _append(self, file: int, agency: int, records: list[bytes]) -> None:
+        # A crash in the middle of an append leaves a part of a record, with a key nobody has used.
+        end = os.fstat(file).st_size // RECORD * RECORD
+        if os.pwrite(file, b"".join(records), end) != RECORD * len(records):
+            raise KeyFolderError(f"{self._path(agency)} could not be written: the disk is full")
 
     def _read(self, file: int, agency: int, subject: UUID) -> bytes | None:
         place = self._places(file, agency).get(subject.bytes)

@@ -29,7 +29,7 @@ from referrals.web.entry import ClientPage, add_errors
 SHOWN = 100
 # What a line of a certificate counts, by table.
 WENT = {
-    "client": _("The agency's code and its search token"),
+    "client": _("The agency's code"),
     "contactcard": _("Contact card"),
     "disclosure": _("Details handed over to another agency"),
     "draft": _("Forms not yet saved"),
@@ -42,6 +42,9 @@ WENT = {
     "service": _("Notes of services"),
     "touchpoint": _("Notes of contacts"),
 }
+
+
+BY_REQUEST = (ShredReason.CLIENT_ASKED, ShredReason.ENTERED_IN_ERROR, ShredReason.OTHER)
 
 
 class MonthsForm(forms.Form):
@@ -66,13 +69,15 @@ class HoldForm(forms.Form):
 class ForgetForm(forms.Form):
     why = forms.ChoiceField(
         label=_("Why"),
-        choices=[(one.value, _(one.label)) for one in ShredReason if one is not ShredReason.BY_DATE],
+        choices=[(one.value, _(one.label)) for one in BY_REQUEST],
         widget=forms.RadioSelect,
     )
     cut_source = forms.BooleanField(
         label=_("Also cut the link to the agency's own file"),
         help_text=_(
-            "Only if they are no longer in that file. Otherwise the next import makes a new record of them."
+            "The link is a keyed token of the code or id in that file: whoever imports the file finds this "
+            "record by it. Cut it when they are no longer in the file. Otherwise the next import makes a new "
+            "record of them."
         ),
         required=False,
     )
@@ -236,7 +241,15 @@ class Forget(ClientPage):
             cut_source=form.cleaned_data["cut_source"],
         )
         if not lines:
-            messages.error(self.request, gettext("A legal hold keeps this record. Nothing was destroyed."))
+            held = shredders.hold_on(client)
+            messages.error(
+                self.request,
+                gettext("A legal hold keeps this record. Nothing was destroyed.")
+                if held
+                else gettext(
+                    "Its key is missing in the hub's key folder. Nothing was destroyed: tell whoever runs it."
+                ),
+            )
             return redirect("client_forget", client.pk)
         return redirect("retention_certificate", lines[0].pk)
 

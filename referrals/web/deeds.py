@@ -27,6 +27,7 @@ SAID: dict[str, Promise] = {
     "disclosure.opened_there": gettext_lazy("The other agency opened what was handed over"),
     "handover.made": gettext_lazy("Handed a client's details over, sealed"),
     "handover.withdrawn": gettext_lazy("Withdrew what was handed over"),
+    "identity.key_came_back": gettext_lazy("Destroyed keys again that an old copy had brought back"),
     "identity.shredded": gettext_lazy("Destroyed who clients are"),
     "import.finished": gettext_lazy("Took a file in"),
     "import.problems_exported": gettext_lazy("Exported an import's problems"),

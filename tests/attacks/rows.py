@@ -29,6 +29,7 @@ IN_FRONT = {
     "agencies_membership": "who works where decides whose wall opens: it is read before any door is open",
     "agencies_invitation": "whoever joins has no agency yet",
     "agencies_apitoken": "a token is looked up to learn which agency its bearer acts for",
+    "agencies_doomedkey": "the vault finishes destroying keys for whichever agency; an id, nothing else",
     "agencies_datakey": "the vault reads it for whichever agency it seals for; the key itself is wrapped",
 }
 _numbers = itertools.count(1)

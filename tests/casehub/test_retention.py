@@ -143,10 +143,32 @@ def test_the_night_takes_every_agency_that_has_a_date(lasting_world):
         assert not Shredding.objects.exists()
 
 
+def test_what_goes_wrong_at_one_agency_stops_no_other(lasting_world, caplog):
+    from pathlib import Path
+
+    from django.conf import settings
+
+    from casehub.celery import shred_due
+
+    world = lasting_world
+    clients = {letter: gone_since(world, 20, letter) for letter in "AB"}
+    for letter in "AB":
+        set_months(world, 12, letter)
+    file = Path(settings.CASEHUB_KEYS) / f"subjects-{clients['A'].agency_id}.keys"
+    file.chmod(0o644)
+    try:
+        assert shred_due() == 1
+    finally:
+        file.chmod(0o600)
+    assert "went wrong at agency" in caplog.text
+    with world.acting("B"):
+        assert Shredding.objects.exists()
+
+
 def test_a_key_that_is_not_destroyed_yet_is_said(lasting_world, monkeypatch):
     world = lasting_world
     client = full(world)
-    monkeypatch.setattr(shredders, "_destroy", lambda *_: None)
+    monkeypatch.setattr("agencies.vault.finish_destroying", lambda *_: 0)
     with world.acting("A", "supervisor"):
         (line,) = shredders.shred([client.pk], why="other")
     page = (

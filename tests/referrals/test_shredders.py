@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, connections
 from django.db.utils import ProgrammingError
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
@@ -21,7 +21,7 @@ from agencies.privacy import Privacy, client_path, shredded_fields
 from agencies.roles import Permission
 from agencies.scope import Actor, NotAllowed, acting_as
 from agencies.scope.shredding import shredding
-from referrals import actions, queries, shredders
+from referrals import actions, disclosures, queries, shredders
 from referrals.models import (
     Client,
     ContactCard,
@@ -34,6 +34,7 @@ from referrals.models import (
 )
 from referrals.picklists import ShredReason
 from tests.referrals.test_cards import begin, envelope
+from tests.referrals.test_disclosures import handing, key_of
 
 ASKED = ShredReason.CLIENT_ASKED
 
@@ -178,9 +179,109 @@ def test_what_slipped_in_meanwhile_is_passed_over_by_readers(lasting_world):
         Client.objects.filter(pk=client.pk).update(code_sealed=code)
         assert queries.sealed_card(ContactCard.objects.get()) == b""
         assert queries.code_of(Client.objects.get(pk=client.pk)) == str(client.pk)[:8].upper()
+
+
+def test_a_key_that_is_lost_closes_its_own_boxes_and_says_so_and_no_page_falls(lasting_world):
+    """Not destroyed but gone: the card goes out as it is, and the browser says loudly that it does not open."""
+    world = lasting_world
+    client = full(world)
+    file = Path(settings.CASEHUB_KEYS) / f"subjects-{client.agency_id}.keys"
+    before = file.read_bytes()
+    try:
+        file.write_bytes(b"")
+        with world.acting("A"):
+            card = ContactCard.objects.get()
+            assert queries.sealed_card(card) == bytes(card.sealed_e2e)
+            assert queries.code_of(Client.objects.get()) == str(client.pk)[:8].upper()
+            assert "can't be opened" in queries.note_of(Service.objects.get())
+        assert shred(world, client) == []  # and nothing is certified that could come back with the folder
+        with world.acting("A"):
+            assert ContactCard.objects.exists()
+    finally:
+        file.write_bytes(before)
+    assert len(shred(world, client)) == 1
+
+
+def test_a_client_who_had_nothing_sealed_gets_no_key_afterwards(lasting_world):
+    """Their place in the key file is taken by zeros: no card, code or note is taken for good."""
+    world = lasting_world
+    begin(world, "A")
+    client = world.client("A")
+    (line,) = shred(world, client)
+    assert line.fingerprint == ""
+    with world.acting("A"):
+        card = actions.SealedCard(envelope(), int(timezone.now().timestamp()), 1)
+        with pytest.raises(ValidationError, match="new record"):
+            actions.save_card(client=client, card=card)
+        with pytest.raises(ValidationError, match="new record"):
+            actions.change_client(client=client, code="KH-1", facts={})
+
+
+def test_a_change_saved_from_an_old_page_brings_nothing_back(lasting_world):
+    world = lasting_world
+    client = world.client("A", code="KH-9", source_key="a" * 32)
+    with world.acting("A"):
+        stale, also = Client.objects.get(pk=client.pk), Client.objects.get(pk=client.pk)
+    shred(world, client, cut_source=True)
+    with world.acting("A"):
+        actions.change_client(client=stale, facts={"gender": "other"})
+        facts = {"trafficking_status": "possible", "status_decided_by": "service_provider"}
+        actions.record_touchpoint(sector="shelter", client=also, facts=facts)
+        now = Client.objects.get(pk=client.pk)
+        assert (now.gender, now.trafficking_status) == ("other", "possible")
+        assert (bytes(now.code_sealed), now.code_token, now.source_key) == (b"", None, "")
+
+
+def test_nothing_is_handed_over_of_who_was_forgotten(lasting_world):
+    world = lasting_world
+    client, public = world.client("A"), key_of(world, "B")
+    key_of(world, "A")
+    shred(world, client)
+    with world.acting("A"), pytest.raises(ValidationError, match="nothing to hand over"):
+        disclosures.hand_over(**handing(world, client, public))
+
+
+# A restored backup, an old key file
+
+
+def test_what_a_restored_backup_brings_back_goes_again_in_the_night(lasting_world):
+    world = lasting_world
+    client = full(world)
+    with world.acting("A"):
+        card, row = ContactCard.objects.get(), Client.objects.get(pk=client.pk)
+        draft = Draft.objects.get()
+    shred(world, client)
+    with world.acting("A"):
         Shredding.objects.all().delete()
-        with pytest.raises(vault.VaultError):  # what does not open for any other reason stays loud
-            queries.sealed_card(ContactCard.objects.get())
+    with connections["owner"].cursor() as cursor:  # as a restore does, past every wall
+        cursor.execute("ALTER TABLE referrals_shredding DISABLE ROW LEVEL SECURITY")
+        cursor.execute("DELETE FROM referrals_shredding")
+        cursor.execute("ALTER TABLE referrals_shredding ENABLE ROW LEVEL SECURITY")
+    with world.acting("A"):
+        card.save(force_insert=True), row.save(), draft.save(force_insert=True)
+        assert queries.code_of(Client.objects.get()) == str(client.pk)[:8].upper()  # pages stand meanwhile
+    assert shredders.by_night(world.agency("A")) == 1
+    with world.acting("A", "supervisor"):
+        assert Shredding.objects.get().why == "restored"
+        assert not ContactCard.objects.exists() and not Draft.objects.exists()
+        assert Client.objects.get().code_token is None
+    assert shredders.by_night(world.agency("A")) == 0
+
+
+def test_an_old_key_file_put_back_is_noticed_and_destroyed_again(lasting_world, caplog):
+    world = lasting_world
+    client = full(world)
+    kept = boxes(world)
+    file = Path(settings.CASEHUB_KEYS) / f"subjects-{client.agency_id}.keys"
+    before = file.read_bytes()
+    shred(world, client)
+    file.write_bytes(before)
+    assert opened(world, kept) == 5
+    shredders.by_night(world.agency("A"))
+    assert opened(world, [box for box in kept if box[3] == client.pk]) == 0
+    assert "in the key folder again" in caplog.text
+    with world.acting("A", "supervisor"):
+        assert LedgerEntry.objects.filter(verb="identity.key_came_back").exists()
 
 
 def imported(world, letter="A"):
@@ -206,6 +307,7 @@ def gone_since(world, months_ago, letter="A", **facts):
     long_ago = timezone.now() - timedelta(days=31 * months_ago)
     with world.acting(letter):
         Client.objects.filter(pk=client.pk).update(recorded_at=long_ago)
+        ContactCard.objects.filter(client=client).update(saved_at=int(long_ago.timestamp()))
         Touchpoint.objects.filter(client=client).update(occurred_at=long_ago)
         Service.objects.filter(client=client).update(provided_on=long_ago.date())
     return client
@@ -282,9 +384,9 @@ def test_by_night_all_that_is_due_goes_closed_records_too(lasting_world, monkeyp
         Restriction.objects.create(agency=world.agency("A"), client=clients[0])
     set_months(world, 12)
     kept = boxes(world)
-    assert shredders.shred_due(world.agency("A")) == 5
+    assert shredders.by_night(world.agency("A")) == 5
     assert opened(world, kept) == 5  # the fresh one's
-    assert shredders.shred_due(world.agency("A")) == 0
+    assert shredders.by_night(world.agency("A")) == 0
     with world.acting("A", "supervisor"):
         assert set(Shredding.objects.values_list("client_id", flat=True)) == {one.pk for one in clients}
         assert {one.why for one in Shredding.objects.all()} == {"by_date"}
@@ -293,6 +395,27 @@ def test_by_night_all_that_is_due_goes_closed_records_too(lasting_world, monkeyp
         assert Shredding.objects.count() == 4
     with world.acting("B"):
         assert ContactCard.objects.get().client_id == foreign.pk
+
+
+@pytest.mark.parametrize("what", ["enrolled", "met", "card"])
+def test_whoever_comes_back_while_the_night_is_at_work_stays(lasting_world, what):
+    """Due when the list was made, and no longer when their turn came."""
+    world = lasting_world
+    client = gone_since(world, 30)
+    set_months(world, 12)
+    assert due(world) == {client.pk}
+    if what == "enrolled":
+        world.enrollment(client, timezone.localdate())
+    elif what == "met":
+        world.touchpoint("A", client)
+    else:
+        with world.acting("A"):
+            card = ContactCard.objects.get()
+            again = actions.SealedCard(envelope(), int(timezone.now().timestamp()), 1, card.revision)
+            actions.save_card(client=client, card=again)
+    with world.acting("A", "supervisor"):
+        assert shredders.shred([client.pk], why=ShredReason.BY_DATE) == []
+        assert ContactCard.objects.exists()
 
 
 def test_a_dry_run_changes_nothing(lasting_world):
@@ -318,7 +441,7 @@ def test_a_hold_stops_it_by_date_and_on_request_until_it_ends(lasting_world, who
     set_months(world, 12)
     with world.acting("A", "supervisor"):
         held = shredders.hold(client=None if whole_agency else client, reference="Letter of 3 May")
-    assert shredders.shred_due(world.agency("A")) == 0
+    assert shredders.by_night(world.agency("A")) == 0
     shred(world, client)
     with world.acting("A", "supervisor"):
         assert Shredding.objects.count() == 0 and ContactCard.objects.exists()
@@ -327,7 +450,7 @@ def test_a_hold_stops_it_by_date_and_on_request_until_it_ends(lasting_world, who
         assert [one.is_held for one in shredders.due()] == [True]
         shredders.end_hold(held)
         assert shredders.hold_on(client) is None
-    assert shredders.shred_due(world.agency("A")) == 1
+    assert shredders.by_night(world.agency("A")) == 1
 
 
 def test_a_holds_reference_is_sealed_and_no_identity(lasting_world):
@@ -463,17 +586,17 @@ def test_a_crash_before_the_keys_are_gone_is_made_good_by_night(lasting_world, m
     client = full(world)
     kept = boxes(world)
     with monkeypatch.context() as broken:
-        broken.setattr(shredders, "_destroy", lambda *_: None)
+        broken.setattr(vault, "finish_destroying", lambda *_: 0)
         shred(world, client)
     with world.acting("A", "supervisor"):
         (line,) = Shredding.objects.all()
         assert line.key_destroyed_at is None
     assert opened(world, kept) > 0  # the columns are empty; a backup still opens
-    shredders.shred_due(Agency.objects.get(pk=client.agency_id))
+    shredders.by_night(Agency.objects.get(pk=client.agency_id))
     with world.acting("A", "supervisor"):
         (line,) = Shredding.objects.all()
         assert line.key_destroyed_at is not None and line.fingerprint
-    assert opened(world, [box for box in kept if box[3] == client.pk]) == 0
+    assert opened(world, kept) == 0  # the draft's own key as well
 
 
 def test_a_shredding_that_is_rolled_back_leaves_the_keys(lasting_world):

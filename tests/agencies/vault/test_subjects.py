@@ -10,7 +10,7 @@ import pytest
 from agencies.vault import subjects as module
 from agencies.vault.box import VaultError
 from agencies.vault.kek import KeyFolderError
-from agencies.vault.mirror import mirror
+from agencies.vault.mirror import MARK, mirror
 from agencies.vault.subjects import RECORD, Shredded, SubjectKeys
 from tests.agencies.vault.memory import Hub
 
@@ -49,7 +49,7 @@ def test_a_destroyed_key_is_overwritten_where_it_stood_and_never_made_again(keys
     keys.make(1, [one, two])
     kept, gone = keys.find(1, two), keys.find(1, one)
     assert set(keys.fingerprints(1, [one, two, uuid.uuid4()])) == {one, two}
-    keys.destroy(1, [one, uuid.uuid4()])
+    keys.destroy(1, [one])
     assert gone not in path(tmp_path).read_bytes()
     assert path(tmp_path).stat().st_size == 2 * RECORD
     keys.make(1, [one])
@@ -169,6 +169,8 @@ def places(hub, tmp_path):
     ring, client, other = hub.process(), uuid.uuid4(), uuid.uuid4()
     for one in (client, other):
         ring.seal("A-17", subject=one, **PLACE)
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / MARK).touch()
     return hub, client, tmp_path / "keys", tmp_path / "copy"
 
 
@@ -194,7 +196,7 @@ def test_a_key_encryption_key_that_was_removed_goes_from_the_copy_too(places):
     hub.folder.make_current()
     old.unlink()
     mirror(folder, copy)
-    assert {path.name for path in copy.iterdir()} == {
+    assert {path.name for path in copy.iterdir()} == {MARK} | {
         path.name for path in folder.iterdir() if not path.name.startswith(".")
     }
 
@@ -216,6 +218,37 @@ def test_a_folder_that_lost_keys_does_not_spoil_its_copy(places, lost):
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
+def test_a_disk_that_is_not_mounted_is_no_copy(places, tmp_path):
+    _hub, _client, folder, _copy = places
+    for elsewhere in (tmp_path / "nowhere", tmp_path / "empty"):
+        if elsewhere.name == "empty":
+            elsewhere.mkdir()
+        with pytest.raises(KeyFolderError, match="mount the disk"):
+            mirror(folder, elsewhere)
+        assert not elsewhere.exists() or list(elsewhere.iterdir()) == []
+
+
+def test_an_old_key_file_put_back_does_not_reach_the_copy(places):
+    hub, client, folder, copy = places
+    before = (folder / "subjects-1.keys").read_bytes()
+    hub.subjects.destroy(1, [client])
+    mirror(folder, copy)
+    (folder / "subjects-1.keys").write_bytes(before)
+    with pytest.raises(KeyFolderError, match="old copy"):
+        mirror(folder, copy)
+    with pytest.raises(Shredded):
+        SubjectKeys(copy).find(1, client)
+
+
+def test_who_never_had_a_key_gets_none_once_destroyed(keys):
+    one = uuid.uuid4()
+    keys.destroy(1, [one])
+    keys.make(1, [one])
+    with pytest.raises(Shredded):
+        keys.find(1, one)
+    assert keys.is_destroyed(1, one) and keys.destroyed(1) == [one]
+
+
 def test_the_copy_is_not_the_folder_itself(places):
     _hub, _client, folder, _copy = places
     with pytest.raises(KeyFolderError, match="another place"):
@@ -227,6 +260,8 @@ def test_the_clock_keeps_the_copy_only_where_one_is_named(settings, tmp_path):
 
     assert mirror_keys() == 0
     settings.CASEHUB_KEYS_COPY = str(tmp_path / "copy")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / MARK).touch()
     from agencies import vault
 
     vault.ensure_kek()
