@@ -21,7 +21,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from agencies import ledger
+from agencies import ledger, vault
 from agencies.models import (
     Agency,
     HandoverKey,
@@ -36,6 +36,7 @@ from agencies.models import (
 )
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor, NotAllowed, current_actor
+from agencies.vault import proof
 
 KEY = 32
 BOX = 33  # header, nonce and tag around what is sealed
@@ -43,6 +44,9 @@ WRAP = 80
 # Padding makes powers of two from 512 bytes on. The last is a book of some 2,000 members.
 PADDED = frozenset(BOX + 2**power for power in range(9, 19))
 KIT_USE_SHOWN = timedelta(days=30)
+# A challenge is answered in this slot of time or the next.
+KIT_ASKED = timedelta(minutes=10)
+KIT_PROOF = "casehub kit proof"
 MOST_OPENERS = 10
 HISTORY = ("vault.", "kit.")
 OPENING = [role.name for role in ROLES.values() if Permission.CARD_OPEN in role.grants]
@@ -53,7 +57,8 @@ Done = TypeVar("Done")
 
 class Unfit(Exception):
     """What was sent does not fit. Carries a reason by name: "shape" (no browser of ours sends that), "moved"
-    (somebody came first; look again), "begun", "has_key", "no_key", "last" or "cards"."""
+    (somebody came first; look again), "kit" (no proof of it, or one for another moment), "begun", "has_key",
+    "no_key", "last" or "cards"."""
 
 
 def version_in_force() -> int:
@@ -131,6 +136,9 @@ def state() -> dict[str, Any]:
         "handovers": [_handover(one) for one in versions if one.destroyed_at is None],
         "kit": {"number": kit.kit_number, "public": text_of(kit.public_key)} if kit else None,
         "kit_wraps": [_wrap(one) for one in _wraps().filter(member=kit)] if kit else [],
+        "kit_challenge": text_of(proof.challenge(_kit_secrets(actor, kit, newest)[0]))
+        if kit and newest and actor.may(Permission.CARD_KEEP)
+        else None,
         "me": me,
         "members": [
             {
@@ -433,13 +441,16 @@ def pin(actor: Actor, body: Body) -> None:
 
 @_act(Permission.CARD_KEEP)
 def use_kit(actor: Actor, body: Body) -> MemberKey:
-    """A new key for the acting person, whose browser opened everything with the kit's words.
+    """A new key for the acting person, whose browser proves that it has the kit and opened all with it: who
+    holds a key can take everybody else's away. Raises Unfit("kit") without that proof.
 
     It stands in the ledger, and everybody with a key is shown it for KIT_USE_SHOWN.
     """
     kit = _kit()
     if kit is None or _number(body, "kit_number") != kit.kit_number:
         raise Unfit("moved")
+    if not _proves_kit(actor, body, kit, _unmoved(body)):
+        raise Unfit("kit")
     if (mine := _mine(actor)) is not None:
         _end(mine)
     _turn_page(body)
@@ -538,6 +549,48 @@ def _end(member: MemberKey) -> None:
     KeyWrap.objects.filter(member=member).delete()
     member.ended_at, member.trust_sealed = timezone.now(), b""
     member.save(update_fields=["ended_at", "trust_sealed"])
+
+
+def _kit_secrets(actor: Actor, kit: MemberKey, newest: VaultKey) -> list[bytes]:
+    """The secrets of the challenges that this person may answer: now's, and the one of the slot before.
+
+    Nothing is kept for it. A use of the kit turns the book's page, so no challenge is answered twice; and
+    nobody works one out beforehand without the hub's own key, which stands in no database.
+    """
+    slot = int(timezone.now().timestamp() // KIT_ASKED.seconds)
+    asked = f"{actor.user_id} {kit.pk} {newest.version} {newest.book_serial}"
+    return [
+        vault.token(f"{asked} {one}", agency=actor.agency_id, place="kit.challenge")
+        for one in (slot, slot - 1)
+    ]
+
+
+def _proves_kit(actor: Actor, body: Body, kit: MemberKey, newest: VaultKey) -> bool:
+    """Whether the proof is the kit holder's, for just the key, the book and the wraps that are sent."""
+    given = _dict(body, "member")
+    said = [
+        str(actor.agency_id).encode(),
+        str(kit.kit_number).encode(),
+        str(_uuid(given, "id")).encode(),
+        _bytes(given, "public", {KEY}),
+        _box(_dict(body, "book"), "sealed", PADDED, version=newest.version),
+    ]
+    for one in _list(body, "wraps"):
+        if not isinstance(one, dict):
+            raise Unfit("shape")
+        said += [str(_number(one, "version")).encode(), str(one.get("to")).encode()]
+        said += [_bytes(one, "sealed", {WRAP}), _bytes(one, "tag", {KEY})]
+    tag, public = _bytes(body, "proof", {KEY}), bytes(kit.public_key)
+    return any(
+        proof.is_proof(
+            tag,
+            secret=secret,
+            public=public,
+            name=KIT_PROOF,
+            parts=[KIT_PROOF.encode(), proof.challenge(secret), *said],
+        )
+        for secret in _kit_secrets(actor, kit, newest)
+    )
 
 
 # What is sent
@@ -654,12 +707,19 @@ def handover_code(agency_id: int | str, public: bytes) -> str:
 
 def _turn_page(body: Body) -> None:
     """The book, one serial on, if it is still the one that the sender's browser changed."""
-    book, newest = _dict(body, "book"), _newest()
-    serial = _number(book, "serial")
+    book, newest = _dict(body, "book"), _unmoved(body)
+    newest.book_sealed = _box(book, "sealed", PADDED, version=newest.version)
+    newest.book_serial = _number(book, "serial")
+    newest.save(update_fields=["book_sealed", "book_serial"])
+
+
+def _unmoved(body: Body) -> VaultKey:
+    """The newest version, if it and its book stand as the sender's browser saw them."""
+    newest = _newest()
+    serial = _number(_dict(body, "book"), "serial")
     if (_number(body, "version"), serial) != (newest.version, newest.book_serial + 1):
         raise Unfit("moved")
-    newest.book_sealed, newest.book_serial = _box(book, "sealed", PADDED, version=newest.version), serial
-    newest.save(update_fields=["book_sealed", "book_serial"])
+    return newest
 
 
 def _take_wraps(

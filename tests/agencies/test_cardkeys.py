@@ -2,16 +2,23 @@
 only the right length; what they mean is tested in tests/browser/test_vault_keys.py."""
 
 import base64
+import hmac
 import os
 import uuid
 
 import pytest
 from allauth.mfa.models import Authenticator
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from django.utils import timezone
 
 from agencies import actions, cardkeys
 from agencies.cardkeys import Unfit
 from agencies.models import KeyWrap, LedgerEntry, MemberKey, Membership, Opener, VaultKey
 from agencies.scope import NotAllowed
+from referrals.agency_side.vaultbox import from_text, joined, sub
+
+# The kits on paper, by public half.
+PAPER = {}
 
 
 def b64(raw):
@@ -42,7 +49,29 @@ def wraps(receivers, versions):
 
 
 def kit(number=1):
-    return {"id": str(uuid.uuid4()), "public": b64(os.urandom(32)), "number": number}
+    pair = X25519PrivateKey.generate()
+    public = b64(pair.public_key().public_bytes_raw())
+    PAPER[public] = pair
+    return {"id": str(uuid.uuid4()), "public": public, "number": number}
+
+
+def kit_use(serial=2):
+    """What a browser with the kit sends, but for the proof."""
+    body = member()
+    body |= {"kit_number": 1, "version": 1, "book": {"serial": serial, "sealed": box(512, 1)}}
+    return body | {"wraps": wraps([body["member"]["id"]], [1])}
+
+
+def proved(body, found, pair=None):
+    """The same with the proof, for the state of keys that was found; by card-formats.md alone."""
+    challenge, number = from_text(found["kit_challenge"]), found["kit"]["number"]
+    shared = (pair or PAPER[found["kit"]["public"]]).exchange(X25519PublicKey.from_public_bytes(challenge))
+    said = [found["agency"], number, body["member"]["id"], from_text(body["member"]["public"])]
+    said.append(from_text(body["book"]["sealed"]))
+    for one in body["wraps"]:
+        said += [one["version"], one["to"], from_text(one["sealed"]), from_text(one["tag"])]
+    text = joined("casehub kit proof", challenge, *said)
+    return body | {"proof": b64(hmac.digest(sub(shared, "casehub kit proof"), text, "sha256"))}
 
 
 def beginning():
@@ -269,14 +298,8 @@ def test_a_rotation_with_a_member_left_out_or_slipped_in_is_refused(world):
 def test_the_kit_lets_its_user_back_in_and_everybody_sees_it(world):
     begun(world)
     lead = world.person("A", "data_lead")
-    body = member()
-    body |= {
-        "kit_number": 1,
-        "version": 1,
-        "book": {"serial": 2, "sealed": box(512, 1)},
-        "wraps": wraps([body["member"]["id"]], [1]),
-    }
     with world.acting("A", "data_lead"):
+        body = proved(kit_use(), cardkeys.state())
         unfit(cardkeys.use_kit, body | {"kit_number": 2}, "moved")
         cardkeys.use_kit(body)
         assert cardkeys.state()["state"] == "in"
@@ -287,6 +310,79 @@ def test_the_kit_lets_its_user_back_in_and_everybody_sees_it(world):
         cardkeys.new_kit(again | {"wraps": wraps(["kit 2"], [1])})
         assert cardkeys.state()["kit"]["number"] == 2
         assert not KeyWrap.objects.filter(member__kit_number=1).exists()
+
+
+def test_nobody_gets_a_key_by_a_kit_they_do_not_have(world):
+    """Else they could renew the key and leave everybody out: every card would be lost."""
+    first = begun(world)
+    world.person("A", "data_lead")
+    with world.acting("A", "data_lead"):
+        found, body = cardkeys.state(), kit_use()
+        unfit(cardkeys.use_kit, body, "shape")
+        unfit(cardkeys.use_kit, body | {"proof": b64(os.urandom(32))}, "kit")
+        unfit(cardkeys.use_kit, proved(body, found, X25519PrivateKey.generate()), "kit")
+        assert not MemberKey.objects.filter(user=world.person("A", "data_lead")).exists()
+        unfit(cardkeys.rotate, rotation([], gone=[first], serial=1), "no_key")
+        assert KeyWrap.objects.filter(member_id=first).exists()
+
+
+def test_the_proof_is_for_what_is_sent_and_for_who_sends_it(world):
+    begun(world)
+    world.person("A", "data_lead")
+    with world.acting("A", "supervisor"):
+        theirs = proved(kit_use(), cardkeys.state())
+    with world.acting("A", "data_lead"):
+        unfit(cardkeys.use_kit, theirs, "kit")
+        body, other = proved(kit_use(), cardkeys.state()), kit_use()
+        swapped = [
+            {"member": other["member"], "wraps": other["wraps"]},
+            {"member": body["member"] | {"public": other["member"]["public"]}},
+            {"book": other["book"]},
+            {"wraps": wraps([body["member"]["id"]], [1])},
+            {"wraps": []},
+        ]
+        for more in swapped:
+            unfit(cardkeys.use_kit, body | more, "kit")
+        for wrong in ({"wraps": [3]}, {"proof": b64(b"short")}, {"proof": None}):
+            unfit(cardkeys.use_kit, body | wrong, "shape")
+        cardkeys.use_kit(body)
+
+
+def test_a_challenge_is_answered_once_and_within_minutes(world, monkeypatch):
+    begun(world)
+    world.person("A", "data_lead")
+    moment = timezone.now()
+    monkeypatch.setattr(cardkeys.timezone, "now", lambda: moment)
+    with world.acting("A", "data_lead"):
+        before = cardkeys.state()
+        moment += cardkeys.KIT_ASKED
+        assert cardkeys.state()["kit_challenge"] != before["kit_challenge"]
+        moment += cardkeys.KIT_ASKED
+        unfit(cardkeys.use_kit, proved(kit_use(), before), "kit")
+        moment -= cardkeys.KIT_ASKED
+        cardkeys.use_kit(proved(kit_use(), before))
+        unfit(cardkeys.use_kit, proved(kit_use(serial=3), before), "kit")
+        cardkeys.use_kit(proved(kit_use(serial=3), cardkeys.state()))
+
+
+def test_the_challenge_is_shown_to_who_may_use_the_kit_and_stands_in_no_file(world):
+    begun(world)
+    admitted(world)
+    with world.acting("A"):
+        assert cardkeys.state()["kit_challenge"] is None
+    with world.acting("A", "supervisor"):
+        assert cardkeys.state()["kit_challenge"] and "challenge" not in str(cardkeys.file())
+
+
+def test_a_kit_that_is_no_key_proves_nothing(world):
+    begun(world)
+    with world.acting("A", "supervisor"):
+        kits = MemberKey.objects.filter(kit_number=1)
+        found, body = cardkeys.state(), kit_use()
+        kits.update(public_key=bytes(32))
+        shared = sub(bytes(32), "casehub kit proof")
+        text = joined("casehub kit proof", from_text(found["kit_challenge"]), found["agency"], 1)
+        unfit(cardkeys.use_kit, body | {"proof": b64(hmac.digest(shared, text, "sha256"))}, "kit")
 
 
 def test_an_older_version_goes_when_no_card_stands_under_it(world):

@@ -6,6 +6,7 @@ import types
 import uuid
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, transaction
 
@@ -21,8 +22,10 @@ from tests.agencies.test_cardkeys import (
     begun,
     box,
     kit,
+    kit_use,
     member,
     passkey_of,
+    proved,
     rotation,
     wraps,
 )
@@ -190,12 +193,29 @@ class Attempts:
             body["handover"]["public"] = b64(bytes(VaultKey.objects.get().handover_public))
         return self.tried("supervisor", "rotate", body)
 
-    def another_kits_number(self):
+    def with_the_kit(self, body, **paper):
         begun(self.world)
         self.world.person("A", "data_lead")
-        body = member()
-        body |= {"kit_number": 2, "version": 1, "book": {"serial": 2, "sealed": box(512, 1)}}
-        return self.tried("data_lead", "use_kit", body | {"wraps": wraps([body["member"]["id"]], [1])})
+        with self.world.acting("A", "data_lead"):
+            return proved(body, self.keys.state(), **paper)
+
+    def another_kits_number(self):
+        body = self.with_the_kit(kit_use())
+        return self.tried("data_lead", "use_kit", body | {"kit_number": 2})
+
+    def a_kit_one_does_not_have(self):
+        body = self.with_the_kit(kit_use(), pair=X25519PrivateKey.generate())
+        return self.tried("data_lead", "use_kit", body)
+
+    def a_proof_given_to_somebody_else(self):
+        body = self.with_the_kit(kit_use())
+        return self.tried("supervisor", "use_kit", body)
+
+    def a_challenge_shown_to_all(self):
+        begun(self.world)
+        admitted(self.world)
+        with self.world.acting("A"):
+            return "shown" if self.keys.state()["kit_challenge"] else "not shown"
 
     def a_kit_with_an_old_number(self):
         begun(self.world)
@@ -310,6 +330,9 @@ GUARDS = [
     ("a_leavers_wraps_after_the_renewal", "done", "        if one.pk in gone:\n            _end(one)\n", "        pass\n"),
     ("the_same_hand_over_key_again", "shape", ".count() > 1:\n        raise Unfit", ".count() > 9:\n        raise Unfit"),
     ("another_kits_number", "moved", 'or _number(body, "kit_number") != kit.kit_number', ""),
+    ("a_kit_one_does_not_have", "kit", "if not _proves_kit(actor, body, kit, _unmoved(body)):", "if False:"),
+    ("a_proof_given_to_somebody_else", "kit", 'asked = f"{actor.user_id} ', 'asked = f"'),
+    ("a_challenge_shown_to_all", "not shown", "and newest and actor.may(Permission.CARD_KEEP)", "and newest"),
     ("a_kit_with_an_old_number", "moved", 'if _number(given, "number") != number:', "if False:"),
     ("the_kit_before_opens_nothing", "done", "    if before is not None:\n        _end(before)\n", ""),
     ("destroying_what_a_card_needs", "kept", "if stands(one.version):", "if False:"),

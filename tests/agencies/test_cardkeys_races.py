@@ -16,7 +16,18 @@ from agencies.scope import acting_as
 from referrals import actions
 from referrals.actions import SealedCard
 from referrals.models import ContactCard
-from tests.agencies.test_cardkeys import admission, asked, beginning, box, kit, member, rotation, wraps
+from tests.agencies.test_cardkeys import (
+    admission,
+    asked,
+    beginning,
+    box,
+    kit,
+    kit_use,
+    member,
+    proved,
+    rotation,
+    wraps,
+)
 
 REFUSED = (Unfit, ObjectDoesNotExist, IntegrityError, ValidationError)
 WAITS = (
@@ -99,9 +110,8 @@ class Keys:
         return self.by(role, cardkeys.new_kit, body)
 
     def use_kit(self, role="supervisor"):
-        body = member()
-        body |= {"kit_number": 1, "version": 1, "book": {"serial": 3, "sealed": box(512, 1)}}
-        return self.by(role, cardkeys.use_kit, body | {"wraps": wraps([body["member"]["id"]], [1])})
+        with self.world.acting("A", role):
+            return self.by(role, cardkeys.use_kit, proved(kit_use(serial=3), cardkeys.state()))
 
     def refuse(self, role="data_lead"):
         return self.by(role, cardkeys.refuse, {"member": self.waiting})

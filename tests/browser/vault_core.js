@@ -75,6 +75,9 @@ async function vectors(all) {
   const typed = all.kit.words.split(" ").map((word, i) => `${i + 1}. ${word.toUpperCase()},`).join("\n");
   equals("typed words", text(keys.kitBytes(typed)), all.kit.bytes);
   equals("kit", text(await keys.kitPrivateKey(bytes(all.kit.bytes), all.kit.agency)), all.kit.private);
+  const kit = await keys.pairOf(bytes(all.kitProof.kitPrivate));
+  const proof = await keys.proveKit(all.kitProof, { ...all.kitProof, kit, challenge: bytes(all.kitProof.challenge) });
+  equals("kit proof", text(proof), all.kitProof.proof);
   for (const one of all.codes) equals("code", await keys.codeOf({ ...one, publicKey: bytes(one.publicKey) }), one.code);
   const pair = await keys.pairOf(bytes(all.handover.receiverPrivate));
   const handed = {

@@ -118,6 +118,14 @@ export async function vectors() {
     });
   }
 
+  const [challengePrivate, newcomer] = [fixed(14), { id: MEMBER, public: text(receiver.publicKey) }];
+  const asked = { challenge: (await keys.pairOf(challengePrivate)).publicKey, member: newcomer };
+  const sent = {
+    book: { sealed: boxes.find((one) => one.what === "book").box },
+    wraps: wraps.slice(0, 1).map(({ where, sealed, tag }) => ({ version: where.version, to: where.to, sealed, tag })),
+  };
+  const kitProof = await keys.proveKit({ agency: AGENCY, number: 1 }, { kit: kitPair, ...asked, ...sent });
+
   const given = { sender: AGENCY, receiver: PARTNER, disclosure: DISCLOSURE, dataClass: "contact" };
   const fields = { name: { used: "Rosalía" }, phone: { number: "555-0100" } };
   const codes = [
@@ -141,6 +149,17 @@ export async function vectors() {
     openers: { where: { ...opener, publicKey: text(sender.publicKey) }, private: text(senderPrivate), all: openers },
     wraps,
     kit: { agency: AGENCY, bytes: text(kit), words: keys.kitWords(kit), private: text(kitPrivate) },
+    kitProof: {
+      agency: AGENCY,
+      number: 1,
+      kitPrivate: text(kitPrivate),
+      kitPublic: text(kitPair.publicKey),
+      challengePrivate: text(challengePrivate),
+      challenge: text(asked.challenge),
+      member: newcomer,
+      ...sent,
+      proof: text(kitProof),
+    },
     codes,
     handover: {
       where: given,

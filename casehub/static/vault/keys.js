@@ -299,6 +299,17 @@ export function kitPrivateKey(bytes, agency) {
   return sub(bytes, `casehub kit ${agency.toLowerCase()}`);
 }
 
+/**
+ * Proof for the hub that this browser holds the kit's pair: it answers the hub's challenge (a public key, 32 bytes) for
+ * just this new member {id, public}, book and wraps, as they are posted. `where`: {agency, number}. Throws Shut.
+ */
+export async function proveKit({ agency, number }, { kit, challenge, member, book, wraps }) {
+  const name = "casehub kit proof";
+  const made = wraps.flatMap((one) => [one.version, one.to, fromBase64url(one.sealed), fromBase64url(one.tag)]);
+  const said = [agency.toLowerCase(), number, member.id, fromBase64url(member.public), fromBase64url(book.sealed)];
+  return tagFor(await tagKey(kit, challenge, name), [name, challenge, ...said, ...made]);
+}
+
 // Codes
 
 /**
