@@ -18,7 +18,6 @@ import {
   passphraseKey,
   prfOf,
   proveKit,
-  proveKit,
   sealOpener,
   sealTrust,
   unwrap,
@@ -424,15 +423,6 @@ async function useKit(typed) {
   // An earlier key of the same person is over.
   const others = Object.entries(book.members).filter(([, { user }]) => user !== whose.user);
   const members = { ...Object.fromEntries(others), [me.id]: { user: whose.user, public: me.body.member.public } };
-  const made = {
-    member: me.body.member,
-    wraps: await wraps(me.pair, keys, [{ to: me.id, public: me.body.member.public }]),
-    book: await sealedBook(vault, state.book.serial + 1, { ...book, members }),
-  };
-  // A choice of passphrase takes its time; a challenge is answered within minutes.
-  const challenge = fromBase64url((await readState()).kit_challenge);
-  const proof = await proveKit({ agency: whose.agency, number: state.kit.number }, { kit, challenge, ...made });
-  const facts = { kit_number: state.kit.number, version: vault.version, proof: toBase64url(proof) };
   const made = {
     member: me.body.member,
     wraps: await wraps(me.pair, keys, [{ to: me.id, public: me.body.member.public }]),
