@@ -4,6 +4,8 @@ The names are the contract of docs/explanation/look.md. What costs a query is as
 that show it.
 """
 
+import base64
+import binascii
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +19,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
-from agencies import cardkeys
+from agencies import cardkeys, vault
 from agencies.doors import actor_of
 from agencies.models import Agency
 from agencies.roles import ROLES, Permission
@@ -127,10 +129,8 @@ def _vault(request: HttpRequest, actor: Actor | None, agency: Agency | None) -> 
     """
     if actor is None or not actor.may(Permission.CARD_OPEN):
         return None
-    if "vault_half" not in request.session:
-        request.session["vault_half"] = secrets.token_urlsafe(32)
     return {
-        "half": request.session["vault_half"],
+        "half": _half(request, actor),
         "agency": actor.agency_id,
         "user": actor.user_id,
         "standing": getattr(agency, "key_state", ""),
@@ -138,6 +138,22 @@ def _vault(request: HttpRequest, actor: Actor | None, agency: Agency | None) -> 
         "scripts": [(name, vault_files.digests()[f"vault/{name}"]) for name in VAULT_SCRIPTS],
         "import_map": vault_files.import_map(settings.STATIC_URL),
     }
+
+
+def _half(request: HttpRequest, actor: Actor) -> str:
+    """The session's half, which stands in the session under the agency's key: in the clear, a copy of the
+    database and a stolen tab's box would open the cards. One that does not open here is made anew."""
+    where: dict[str, Any] = {
+        "agency": actor.agency_id,
+        "place": "session.vault_half",
+        "row": f"{actor.user_id} {request.session.get('started', '')}",
+    }
+    with suppress(KeyError, TypeError, binascii.Error, vault.VaultError):
+        return vault.unseal(base64.b64decode(request.session["vault_half"]), **where)
+    half = secrets.token_urlsafe(32)
+    with suppress(vault.VaultError):  # an agency whose key is lost: no tab stays open to the next page
+        request.session["vault_half"] = base64.b64encode(vault.seal(half, **where)).decode()
+    return half
 
 
 def _held(actor: Callable[[], Actor | None], permission: Permission) -> Callable[[], bool]:

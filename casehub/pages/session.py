@@ -171,6 +171,7 @@ def choose_agency(request: HttpRequest) -> HttpResponse:
         chosen = _agencies_of(user).filter(pk=_number(request.POST.get("agency"))).first()
         if chosen is not None:
             request.session["agency_id"] = chosen.pk
+            request.session.pop("vault_half", None)
             fresh_key(request)
             return redirect("home")
     return render(request, "casehub/choose_agency.html", {"agencies": _agencies_of(user)})
