@@ -187,7 +187,7 @@ def _verify(options: argparse.Namespace) -> int:
         _say("Don't unlock cards on this hub until its operator has explained every line above.")
         return 1
     _say(f"All {len(digests)} scripts are the published ones, and so are those of the sign-in page.")
-    _say("Not looked at: pages behind the sign-in, what the hub serves to others, and later.")
+    _say("Not looked at: pages behind the sign-in, style sheets, what the hub serves to others, and later.")
     return 0
 
 

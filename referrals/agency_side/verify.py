@@ -7,22 +7,31 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import re
 import urllib.error
 import urllib.request
-from html.parser import HTMLParser
+from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from . import Refused
+from .signin import OWN, Script, read_page, shown
 
 _FORMAT = "casehub-scripts/1"
 _MOST = 16 * 2**20
 _SECONDS = 30
 _DIGEST = re.compile(r"sha(256|384|512)-[A-Za-z0-9+/]+=*")
 _HASHED = re.compile(r"\.[0-9a-f]{12}(?=\.js$)")
-_DATA = frozenset({"importmap", "application/json", "application/ld+json", "speculationrules"})
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufeff]")
+_MODULES = ("vault/", "vendor/vault/")
+# What a policy may say of scripts, besides the digest of the import map.
+_SOURCES = frozenset({"'self'", "'none'", "'report-sample'"})
+_RULES = ("script-src", "script-src-elem", "script-src-attr")
 
 
 def read_digests(path: Path) -> dict[str, str]:
@@ -33,9 +42,9 @@ def read_digests(path: Path) -> dict[str, str]:
         good = all(isinstance(name, str) and _DIGEST.fullmatch(digest) for name, digest in files.items())
         if said["format"] != _FORMAT or not files or not good:
             raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused(f"{path.name} is not a published list of the scripts' digests.") from None
-    if any(".." in name.split("/") or urlsplit(name).scheme or name.startswith("/") for name in files):
+    if not all(_FILE.fullmatch(name) for name in files):
         raise Refused(f"{path.name} names a file outside of the hub's scripts.")
     return dict(files)
 
@@ -46,7 +55,7 @@ def verify_hub(url: str, digests: dict[str, str]) -> list[str]:
     differing: list[str] = []
     for path, digest in sorted(digests.items()):
         try:
-            same = _same(digest, _fetch(f"{origin}/static/{path}", origin))
+            same = _same(digest, _fetch(f"{origin}/static/{path}", origin).data)
         except FileNotFoundError:
             differing.append(f"{path} is not served.")
             continue
@@ -57,43 +66,105 @@ def verify_hub(url: str, digests: dict[str, str]) -> list[str]:
 
 def _page(origin: str, digests: dict[str, str]) -> list[str]:
     try:
-        page = _fetch(f"{origin}/account/login/", origin)
+        answer = _fetch(f"{origin}/account/login/", origin)
     except FileNotFoundError:
         return ["The sign-in page is not served at /account/login/."]
-    tags = _Scripts()
-    tags.feed(page.decode("utf-8", "replace"))
-    tags.close()
+    text = _text_of(answer)
+    if text is None:
+        return ["The sign-in page is not plain HTML in UTF-8, so what it runs can't be told."]
+    scripts, odd = read_page(text)
+    differing = [
+        f"The sign-in page holds what no published one does, and what may run a script: {one}." for one in odd
+    ]
+    maps = []
+    for script in scripts:
+        if "src" in script.has:
+            differing += _loaded(origin, script, digests)
+        elif script.kind == "importmap":
+            differing += _import_map(origin, script.inside, digests)
+            maps.append(script.inside)
+        elif script.kind != "application/json" and script.inside.strip():
+            differing.append("The sign-in page holds a script written into the page itself.")
+    return differing + _headers(answer.headers, [*maps, _published_map(digests)])
+
+
+def _loaded(origin: str, script: Script, digests: dict[str, str]) -> list[str]:
+    """What differs in a script that the page loads."""
+    source, integrity = script.has["src"], script.has.get("integrity", "")
+    if not OWN.fullmatch(source):
+        place = source if "/" not in source else _host_of(source) or source
+        return [f"The sign-in page loads a script from elsewhere: {shown(place)}."]
+    path, address = _below_static(source), f"{origin}{source}"
+    digest = digests.get(path)
+    if digest is None:
+        return [f"The sign-in page loads a script that is not published: {path}."]
     differing = []
-    for kind, source, integrity, inside in tags.found:
-        if source is None:
-            if kind == "importmap":
-                differing += _import_map(origin, inside, digests)
-            elif kind not in _DATA and inside.strip():
-                differing.append("The sign-in page holds a script written into the page itself.")
-            continue
-        address = urljoin(f"{origin}/", source)
-        if f"{urlsplit(address).scheme}://{urlsplit(address).netloc}" != origin:
-            differing.append(f"The sign-in page loads a script from elsewhere: {urlsplit(address).netloc}.")
-            continue
-        digest = digests.get(_below_static(address))
-        if digest is None:
-            differing.append(
-                f"The sign-in page loads a script that is not published: {_below_static(address)}."
-            )
-        if digest is not None and integrity and digest not in integrity.split():
-            differing.append(f"The sign-in page names another digest for {_below_static(address)}.")
-        try:
-            script = _fetch(address, origin)
-        except FileNotFoundError:
-            differing.append(f"The sign-in page names a script that is not served: {urlsplit(address).path}.")
-            continue
-        if digest is not None and not _same(digest, script):
-            differing.append(
-                f"{_below_static(address)}, as the sign-in page loads it, is not the published one."
-            )
-        if integrity and not any(_same(one, script) for one in integrity.split() if _DIGEST.fullmatch(one)):
-            differing.append(f"{urlsplit(address).path} is not what the sign-in page itself says it is.")
+    if integrity and digest not in integrity.split():
+        differing.append(f"The sign-in page names another digest for {path}.")
+    try:
+        data = _fetch(address, origin).data
+    except FileNotFoundError:
+        return [*differing, f"The sign-in page names a script that is not served: {urlsplit(source).path}."]
+    if not _same(digest, data):
+        differing.append(f"{path}, as the sign-in page loads it, is not the published one.")
+    if integrity and not any(_same(one, data) for one in integrity.split() if _DIGEST.fullmatch(one)):
+        differing.append(f"{urlsplit(source).path} is not what the sign-in page itself says it is.")
     return differing
+
+
+def _headers(headers: Message, maps: list[str]) -> list[str]:
+    """What the page's headers let run besides. One strict policy is enough: browsers hold a page to all."""
+    differing = []
+    if headers.get("Refresh") is not None:
+        differing.append("The sign-in page sends the browser elsewhere by itself (the header Refresh).")
+    digests = (base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in maps)
+    allowed = _SOURCES | {f"'sha256-{one}'" for one in digests}
+    policies = ",".join(headers.get_all("Content-Security-Policy") or []).split(",")
+    reasons = [_lax(policy, allowed) for policy in policies]
+    return differing if None in reasons else [*differing, *dict.fromkeys(filter(None, reasons))]
+
+
+def _lax(policy: str, allowed: frozenset[str] | set[str]) -> str | None:
+    """Why the policy lets other scripts run; None if it does not."""
+    rules: dict[str, list[str]] = {}
+    for rule in policy.split(";"):
+        name, *sources = rule.split() or [""]
+        rules.setdefault(name.lower(), sources)  # a second of the same name counts for nothing
+    if "script-src" not in rules and "default-src" not in rules:
+        return "The sign-in page comes without a Content-Security-Policy for its scripts: any could run."
+    rules.setdefault("script-src", rules.get("default-src", []))
+    for name in _RULES:
+        for source in rules.get(name, []):
+            if source not in allowed:
+                return f"The sign-in page's Content-Security-Policy lets other scripts run: {shown(source)}."
+    if rules.get("base-uri") not in (["'none'"], ["'self'"]):
+        return "The sign-in page's Content-Security-Policy lets its addresses be moved elsewhere (base-uri)."
+    return None
+
+
+def _text_of(answer: _Answer) -> str | None:
+    """The page as every browser reads it, or None where they might differ."""
+    said = answer.headers.get("Content-Type", "").lower().replace(" ", "").replace('"', "")
+    if said != "text/html;charset=utf-8" or answer.headers.get("Content-Encoding"):
+        return None
+    try:
+        text = answer.data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if _CONTROL.search(text) else text
+
+
+def _published_map(digests: dict[str, str]) -> str:
+    """The import map of the hub's pages, whose digest stands in the policy of each."""
+    held = {f"/static/{path}": digest for path, digest in digests.items() if path.startswith(_MODULES)}
+    return json.dumps({"integrity": held}, separators=(",", ":"))
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def _import_map(origin: str, text: str, digests: dict[str, str]) -> list[str]:
@@ -102,9 +173,9 @@ def _import_map(origin: str, text: str, digests: dict[str, str]) -> list[str]:
         held = {str(address): str(digest) for address, digest in said.get("integrity", {}).items()}
         if said.get("imports") or said.get("scopes"):
             return ["The sign-in page puts other scripts in the place of those published."]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ["The sign-in page's list of its scripts can't be read."]
-    paths = {_below_static(urljoin(f"{origin}/", address)): digest for address, digest in held.items()}
+    paths = {_below_static(address.removeprefix(origin)): digest for address, digest in held.items()}
     return [
         f"The sign-in page names another digest for {path}."
         for path, digest in sorted(paths.items())
@@ -114,49 +185,19 @@ def _import_map(origin: str, text: str, digests: dict[str, str]) -> list[str]:
 
 def _below_static(address: str) -> str:
     """The path as it is published: without the digest that the hub puts into the names of most files."""
-    return _HASHED.sub("", urlsplit(address).path.removeprefix("/static/"))
-
-
-class _Scripts(HTMLParser):
-    """The page's scripts: (type, src, integrity, content)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, str | None, str, str]] = []
-        self._open: tuple[str, str | None, str] | None = None
-        self._inside = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "script":
-            said = dict(attrs)
-            source = (said.get("src") or "") if "src" in said else None
-            self._open = ((said.get("type") or "").lower(), source, said.get("integrity") or "")
-            self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._open is not None:
-            self._inside += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "script":
-            self._end()
-
-    def close(self) -> None:
-        super().close()
-        self._end()
-
-    def _end(self) -> None:
-        if self._open is not None:
-            self.found.append((*self._open, self._inside))
-            self._open = None
+    return _HASHED.sub("", address.partition("?")[0].removeprefix("/static/"))
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a number, and one that ports have
+    except ValueError:
+        raise Refused("That is no address. Give the hub's as https://…") from None
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if (
         not parts.hostname
-        or parts.username
+        or not _HOST.fullmatch(parts.netloc)
         or not (parts.scheme == "https" or (parts.scheme == "http" and local))
     ):
         raise Refused("Give the hub's address as https://…; plain http only for this machine itself.")
@@ -175,22 +216,32 @@ class _SameOrigin(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _fetch(address: str, origin: str) -> bytes:
+@dataclass(frozen=True)
+class _Answer:
+    data: bytes
+    headers: Message
+
+
+def _fetch(address: str, origin: str) -> _Answer:
     """Raises FileNotFoundError for a 404, Refused for all else."""
     opener = urllib.request.build_opener(_SameOrigin(origin))
     try:
         with opener.open(address, timeout=_SECONDS) as answer:
-            data: bytes = answer.read(_MOST + 1)
+            got = _Answer(answer.read(_MOST + 1), answer.headers)
+            if answer.length and len(got.data) <= _MOST:  # less came than was announced
+                raise http.client.IncompleteRead(b"")
     except urllib.error.HTTPError as error:
         error.close()
         if error.code in (404, 410):
             raise FileNotFoundError from None
         raise Refused(f"The hub answers {error.code} where a script or its sign-in page should be.") from None
+    except http.client.HTTPException:
+        raise Refused("The hub's answer is broken off or is no answer of a web server. Try again.") from None
     except (OSError, ValueError):
         raise Refused("The hub can't be reached at that address.") from None
-    if len(data) > _MOST:
+    if len(got.data) > _MOST:
         raise Refused("The hub sends a script of more than 16 MiB.")
-    return data
+    return got
 
 
 def _same(digest: str, data: bytes) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings as hub_settings
 
 from casehub import vault_files
+from referrals.agency_side import signin, verify
 from referrals.agency_side.cli import main
 
 
@@ -64,6 +65,20 @@ def test_the_import_map_is_the_only_inline_script_that_may_stand(settings):
     assert json.loads(vault_files.import_map("static/"))["integrity"].keys() == {
         f"/static/{path}" for path in vault_files.measured()
     }
+
+
+def test_the_agencys_tool_knows_the_import_map_and_the_sign_in_page(client, world):
+    """What it takes for the hub's own; all else it names."""
+    listed = json.loads(vault_files.PUBLISHED.read_text())["files"]
+    assert verify._published_map(listed) == vault_files.import_map("static/")
+    world.person("A")
+    for language in ("en", "es"):
+        page = client.get("/account/login/", headers={"Accept-Language": language})
+        scripts, odd = signin.read_page(page.content.decode())
+        assert odd == [] and len(scripts) == 3
+        assert (
+            verify._lax(page["Content-Security-Policy"], {"'self'", vault_files.allowed("static/")}) is None
+        )
 
 
 def test_the_vaults_scripts_keep_their_names():
