@@ -276,9 +276,12 @@ def _moved(client: Client) -> CardMoved:
 def reseal_cards(cards: Iterable[tuple[UUID, SealedCard]]) -> tuple[int, int]:
     """Keep cards sealed anew under the newest key, by client: how many, and how many had moved meanwhile.
 
-    Nothing of them is changed but the key, so `saved_at` must be what it was. Raises ValidationError.
+    Nothing of them is changed but the key, so `saved_at` must be what it was. Raises ValidationError, and
+    NotAllowed for who was not given the newest key: they could only put garbage over every older card.
     """
     current_actor().require(Permission.CARD_OPEN)
+    if not cardkeys.holds_newest():
+        raise NotAllowed
     newest, done, moved = _newest_key(), 0, 0
     for client_id, card in cards:
         _check_envelope(card.sealed, card.key_version, newest)

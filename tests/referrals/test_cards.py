@@ -10,7 +10,8 @@ from contextlib import suppress
 import pytest
 from django.urls import reverse
 
-from agencies.models import LedgerEntry, VaultKey
+from agencies import cardkeys
+from agencies.models import KeyWrap, LedgerEntry, MemberKey, VaultKey
 from agencies.scope import acting_as
 from casehub.old_keys import opens_a_card
 from referrals import actions, queries
@@ -37,6 +38,16 @@ def begin(world, letter, version=1):
             handover_public=secrets.token_bytes(32),
             handover_sealed=b"key",
         )
+
+
+def let_in(world, letter, version=1):
+    """Hand that version to the agency's caseworker."""
+    with world.acting(letter) as actor:
+        key = MemberKey.objects.create(
+            agency_id=actor.agency_id, user_id=actor.user_id, public_key=secrets.token_bytes(32)
+        )
+        facts = {"member": key, "sender": key, "wrapped": b"wrap", "tag": b"tag"}
+        KeyWrap.objects.create(agency_id=actor.agency_id, version=version, **facts)
 
 
 def body(client, **changed):
@@ -150,6 +161,7 @@ def test_more_than_200_at_once_are_refused(browser, client):
 def test_another_agencys_cards_neither_come_nor_go(world, client, browser):
     send(browser, "card_save", body(client))
     begin(world, "B")
+    let_in(world, "B")
     other = world.browser("B")
     asked = {"clients": [str(client.pk)]}
     assert records(send(other, "cards_open", asked)) == records(send(other, "cards_all", {})) == []
@@ -200,6 +212,7 @@ def test_after_a_change_of_the_key_older_cards_are_sealed_anew(world, client, br
     for one in said.values():
         send(browser, "card_save", one)
     begin(world, "A", version=2)
+    let_in(world, "A", version=2)
     assert send(browser, "card_save", body(client, revision=1)).status_code == 400
 
     first = records(send(browser, "cards_older", {"after": None, "limit": 2}))
@@ -220,6 +233,27 @@ def test_after_a_change_of_the_key_older_cards_are_sealed_anew(world, client, br
     assert send(browser, "cards_reseal", {"cards": cards}).json() == {"done": 0, "moved": 2, "left": 2}
     old = {**cards[1], "sealed": text(envelope(version=1))}
     assert send(browser, "cards_reseal", {"cards": [old]}).status_code == 400
+
+
+def garbage(world, client, browser):
+    """A worker without the newest key puts bytes over a colleague's card, as if sealed anew."""
+    said = body(client)
+    send(browser, "card_save", said)
+    begin(world, "A", version=2)
+    card = {**said, "revision": 1, "key_version": 2, "sealed": text(envelope(version=2))}
+    answer = send(browser, "cards_reseal", {"cards": [card]})
+    (stands,) = records(send(browser, "cards_open", {"clients": [str(client.pk)]}))
+    return answer.status_code, text(stands[3]) == said["sealed"]
+
+
+def test_who_was_not_given_the_newest_key_seals_no_card_anew(world, client, browser):
+    let_in(world, "A", version=1)
+    assert garbage(world, client, browser) == (404, True)
+
+
+def test_sabotage_whoever_asks_could_put_garbage_over_every_card(world, client, browser, monkeypatch):
+    monkeypatch.setattr(cardkeys, "holds_newest", lambda: True)
+    assert garbage(world, client, browser) == (200, False)
 
 
 def form_of(browser):
