@@ -43,6 +43,8 @@ BOX = 33  # header, nonce and tag around what is sealed
 WRAP = 80
 # Padding makes powers of two from 512 bytes on. The last is a book of some 2,000 members.
 PADDED = frozenset(BOX + 2**power for power in range(9, 19))
+# The sizes to which a card, or a part of one that is handed over, is padded.
+CARD_SIZES = frozenset(2**power for power in range(9, 17))
 KIT_USE_SHOWN = timedelta(days=30)
 # A challenge is answered in this slot of time or the next.
 KIT_ASKED = timedelta(minutes=10)

@@ -182,7 +182,6 @@ def _while_not_shredded(field: str = "") -> Iterator[None]:
 
 # An envelope around padded content (docs/reference/card-formats.md): header, nonce and tag.
 _ENVELOPE = 5 + 12 + 16
-_PADDED = {2**power for power in range(9, 17)}
 _SAVED_WITHIN = timedelta(days=1)
 
 
@@ -205,7 +204,7 @@ def _newest_key() -> int:
 
 def _check_envelope(sealed: bytes, key_version: int, newest: int) -> None:
     """Raises ValidationError for bytes that no browser of this agency can have sealed just now."""
-    if len(sealed) - _ENVELOPE not in _PADDED:
+    if len(sealed) - _ENVELOPE not in cardkeys.CARD_SIZES:
         raise ValidationError(_("This is no sealed card: its length is not one that cards have."))
     if sealed[0] != 1:
         raise ValidationError(_("This is no sealed card: its format is not known here."))

@@ -27,7 +27,6 @@ from referrals.picklists import MOST_DISCLOSED, DisclosureClass, DisclosurePurpo
 # HPKE's encapsulated key and tag around padded content; the sender's tag stands beside it.
 _AROUND = 32 + 16
 _TAG = 32
-_PADDED = {2**power for power in range(9, 17)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,11 @@ def _check(parts: Sequence[SealedPart], purpose: str) -> None:
     if len(set(classes)) != len(classes) or not set(classes) <= set(DisclosureClass):
         raise ValidationError({"parts": _("This request was not understood.")})
     for part in parts:
-        if len(part.sealed) - _AROUND not in _PADDED or len(part.tag) != _TAG or _is_text(part.sealed):
+        if (
+            len(part.sealed) - _AROUND not in cardkeys.CARD_SIZES
+            or len(part.tag) != _TAG
+            or _is_text(part.sealed)
+        ):
             raise ValidationError({"parts": _("This is not sealed, so it was not taken.")})
 
 

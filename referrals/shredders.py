@@ -223,7 +223,8 @@ def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False
         held = list(rows.select_for_update().values_list("pk", flat=True))
         going = _going(held, why, months)
         fingerprints = vault.subject_fingerprints(actor.agency_id, going)
-        going = [one for one in going if one not in _without_key(going, fingerprints)]
+        lost = _without_key(going, fingerprints)
+        going = [client for client in going if client not in lost]
         went, own_keys = _empty(going, cut_source=cut_source)
         lines = Shredding.objects.bulk_create(
             Shredding(
