@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-# People born in the commonest single year among those served, and how often two of them share the year. Single
-# years of age differ little up to 65 (U.S. Census Bureau, population estimates by age: 3.7 to 4.8 million
-# each); agencies serve part of that span, unevenly: say 30 to 35 years of it.
+# People born in the commonest single year among those served, and how often two of them share the year.
+# Single years of age differ little up to 65 (U.S. Census Bureau, population estimates by age: 3.7 to 4.8
+# million each); agencies serve part of that span, unevenly: say 30 to 35 years of it.
 COMMONEST_YEAR = 1 / 30
 SAME_YEAR = 1 / 35
 # Two people of one state (two leading digits) share a ZIP code this often, two of one sectional centre (three

@@ -190,7 +190,7 @@ def _bits_of(kind: Kind, form: Callable[[str], Iterable[str]]) -> float:
     """The min-entropy of a form of a name, as if rare names were spread like the commonest."""
     shares: Counter[str] = Counter()
     for name, share in commonest(kind).items():
-        shares.update(dict.fromkeys(form(name), share))  # type: ignore[arg-type]
+        shares.update(dict.fromkeys(form(name), share))
     return -math.log2(max(shares.values()) / (sum(commonest(kind).values()) if form is not _whole else 1.0))
 
 

@@ -27,11 +27,11 @@ _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "sr", "sra", "srta"})
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "2nd", "3rd", "4th", "esq", "junior", "senior"})
 # fmt: off
 _PARTICLES = frozenset((
-    "al", "abu", "ap", "ben", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos",
-    "du", "e", "el", "ibn", "la", "las", "le", "lo", "los", "mac", "mc", "san", "santa", "st", "van", "vel",
-    "von", "y", "zu",
+    "al", "abu", "ap", "ben", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "di", "do",
+    "dos", "du", "e", "el", "ibn", "la", "las", "le", "lo", "los", "mac", "mc", "san", "santa", "st", "van",
+    "vel", "von", "y", "zu",
 ))
-# What is written where no name is known; words parted by hyphens. A name of one repeated letter is none either.
+# What is written where no name is known; words parted by hyphens. A name of one repeated letter is none.
 _NO_NAME = frozenset((
     "adult", "anon", "anonymous", "baby", "babyboy", "babygirl", "boy", "child", "client", "confidential",
     "deceased", "declined", "dk", "doe", "female", "fnu", "girl", "infant", "jane-doe", "john-doe", "lnu",

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from referrals.linkage import frequencies
-from referrals.linkage.keys import DOB_STATES, FIELDS, KEYS, NAME_STATES, STATES, Key
+from referrals.linkage.keys import DOB_STATES, FIELDS, KEYS, NAME_STATES, STATES, Key, NameState
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -225,9 +225,9 @@ def _scales(
     if rows:
         by, count, counted = np.array(rows, dtype=float), np.array(expected), np.array(seen)
         for _ in range(50):
-            likely = count * np.exp(by @ scale)
-            slope = by.T @ (likely - counted) + scale / _LOOSE**2
-            curve = by.T @ (by * likely[:, None]) + np.diag(1 / _LOOSE**2)
+            strangers_here = count * np.exp(by @ scale)
+            slope = by.T @ (strangers_here - counted) + scale / _LOOSE**2
+            curve = by.T @ (by * strangers_here[:, None]) + np.diag(1 / _LOOSE**2)
             step = np.clip(np.linalg.solve(curve, slope), -1, 1)
             scale -= step
             if np.abs(step).max() < 1e-6:
@@ -248,9 +248,9 @@ def _names(
     crossed_first: Sequence[float] | None,
     crossed_last: Sequence[float] | None,
     swapped: float,
-) -> dict[tuple[bool, int, int], float]:
+) -> dict[NameState, float]:
     """The states of names, fields apart; swapped ones come out of those where nothing agrees as written."""
-    found = {}
+    found: dict[NameState, float] = {}
     for is_swapped, a, b in NAME_STATES:
         if not is_swapped:
             found[is_swapped, a, b] = first[a] * last[b]
@@ -261,9 +261,7 @@ def _names(
     return found
 
 
-def _table(
-    names: dict[tuple[bool, int, int], float], dob: dict[str, float], ssn4: float, zip_: float
-) -> Floats:
+def _table(names: dict[NameState, float], dob: dict[str, float], ssn4: float, zip_: float) -> Floats:
     rows: list[list[float]] = [
         [names[state] for state in NAME_STATES],
         [dob[state] for state in DOB_STATES],
