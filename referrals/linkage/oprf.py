@@ -102,9 +102,7 @@ def evaluate_proven(
     whole = _sum_of_products(weights, blinded)
     turned = _times(key, whole)
     r = rbcl.crypto_core_ristretto255_scalar_random() if nonce is None else nonce
-    challenge = _challenge(
-        mine, whole, turned, rbcl.crypto_scalarmult_ristretto255_base(r), _times(r, whole)
-    )
+    challenge = _challenge(mine, whole, turned, rbcl.crypto_scalarmult_ristretto255_base(r), _times(r, whole))
     answer = rbcl.crypto_core_ristretto255_scalar_sub(
         r, rbcl.crypto_core_ristretto255_scalar_mul(challenge, key)
     )

@@ -164,9 +164,7 @@ def test_an_answer_for_another_pair_does_not_pass():
     blinded = [oprf.blind(b"x")[1]]
     evaluated, proof = oprf.evaluate_proven(oprf.weighted(dealt.shares[1], 1, oprf.pair(1, 2)), blinded)
     with pytest.raises(oprf.BadProof):
-        oprf.check(
-            oprf.weighted_public(dealt.commitments[1], 1, oprf.pair(1, 3)), blinded, evaluated, proof
-        )
+        oprf.check(oprf.weighted_public(dealt.commitments[1], 1, oprf.pair(1, 3)), blinded, evaluated, proof)
 
 
 def test_a_holder_answers_for_its_own_pairs_only():
