@@ -14,6 +14,8 @@ Couple = tuple[int, int]
 
 # Nobody has more records than this: a group that would grow beyond stays as it is.
 MOST_RECORDS = 60
+# The part of the pairs across two groups that must be linked before they are joined.
+PART = 0.5
 # Two groups that were refused may pass once others have joined them; so often is asked again.
 _ROUNDS = 5
 
@@ -74,7 +76,7 @@ class _Component:
                 fits = b not in foes[a] and len(members[a]) + len(members[b]) <= MOST_RECORDS
                 if forced and not fits:
                     raise Contradiction("Records that must be one person are too many, or must not be.")
-                if not fits or not (forced or 2 * across[a][b] >= len(members[a]) * len(members[b])):
+                if not fits or not (forced or across[a][b] >= PART * len(members[a]) * len(members[b])):
                     refused.append(couple)
                     continue
                 if len(members[a]) < len(members[b]):

@@ -41,7 +41,9 @@ def test_every_key_has_the_entropy_it_must_have(key):
 
 @pytest.mark.parametrize(
     "views",
-    [(keys.NAMES,), (keys.FIRST, keys.YEAR), (keys.LAST, keys.ZIP), (keys.INITIALS, keys.YEAR), (keys.SSN4,)][:4],
+    [(keys.NAMES,), (keys.FIRST, keys.YEAR), (keys.LAST, keys.ZIP), (keys.INITIALS, keys.YEAR), (keys.SSN4,)][
+        :4
+    ],
     ids=["names alone", "first, year", "last, ZIP", "initials, year"],
 )
 def test_a_weak_key_is_refused(views):
@@ -105,7 +107,11 @@ def test_an_alias_adds_tokens_and_takes_none():
     also = Person.of(first="Alder", last="Heath", dob="19900315", others=[("Rowan", "Moor")])
     assert set(inputs(plain, epoch=1)) < set(inputs(also, epoch=1))
     other = Person.of(first="Rowan", last="Moor", dob="19900315")
-    assert {key for key, _ in set(inputs(other, epoch=1)) & set(inputs(also, epoch=1))} >= {"F.D", "L.D", "N.Y"}
+    assert {key for key, _ in set(inputs(other, epoch=1)) & set(inputs(also, epoch=1))} >= {
+        "F.D",
+        "L.D",
+        "N.Y",
+    }
 
 
 def test_tokens_differ_by_key_version_epoch_and_secret():
@@ -138,10 +144,14 @@ def test_no_token_is_hud_s_digest_of_soundex():
     ours = {
         token
         for name in names
-        for _, token in tokens(Person.of(first=name, last="Heath", dob="19900315", ssn4="4321"), KEYED, epoch=1)
+        for _, token in tokens(
+            Person.of(first=name, last="Heath", dob="19900315", ssn4="4321"), KEYED, epoch=1
+        )
     }
     assert not hud & ours
-    assert hashlib.sha256(soundex("Rupert").encode()).digest()[:16] in hud, "Robert is found, and Rupert with him"
+    assert hashlib.sha256(soundex("Rupert").encode()).digest()[:16] in hud, (
+        "Robert is found, and Rupert with him"
+    )
     robert, rupert = (
         {t for _, t in tokens(Person.of(first=n, last="Heath", dob="19900315"), KEYED, epoch=1)}
         - {t for _, t in tokens(Person.of(last="Heath", dob="19900315"), KEYED, epoch=1)}
@@ -163,7 +173,9 @@ def test_a_dictionary_finds_everyone_behind_plain_digests_and_no_one_behind_keye
 
     def found(keyed) -> int:
         # The thief has the table and the source, and makes the dictionary with what they know: no key.
-        dictionary = {t for p in guesses(firsts, lasts, days) for k, t in tokens(p, plain, epoch=1) if k == "N.Y"}
+        dictionary = {
+            t for p in guesses(firsts, lasts, days) for k, t in tokens(p, plain, epoch=1) if k == "N.Y"
+        }
         return sum(any(t in dictionary for k, t in tokens(p, keyed, epoch=1) if k == "N.Y") for p in targets)
 
     assert found(plain) == 1000
@@ -203,5 +215,4 @@ def test_nobody_stands_out_by_which_tokens_they_share(crowd):
     looks = Counter(tuple(sorted((k, counts[k, t]) for k, t in held if counts[k, t] > 1)) for held in crowd)
     alone = sum(1 for look, many in looks.items() if many == 1)
     shares = alone / len(crowd)
-    print(f"signatures that are unique: {shares:.4f}")
     assert shares < 0.05

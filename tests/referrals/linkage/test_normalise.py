@@ -97,7 +97,14 @@ def test_ssn4(written, found):
 
 @pytest.mark.parametrize(
     ("written", "found"),
-    [("90210", "90210"), ("90210-1234", "90210"), ("8540", "08540"), ("99999", ""), ("902", ""), ("A1B 2C3", "")],
+    [
+        ("90210", "90210"),
+        ("90210-1234", "90210"),
+        ("8540", "08540"),
+        ("99999", ""),
+        ("902", ""),
+        ("A1B 2C3", ""),
+    ],
 )
 def test_zip(written, found):
     assert normalise.zip5(written) == found
