@@ -24,11 +24,11 @@ TWIN_BIRTHS = 0.031
 # born in one year share a first name; else its first three letters; else its initial. Mean over the
 # births of 1955 to 2010 (U.S. Social Security Administration, national baby names).
 SAME_FIRST = (0.0036, 0.0042, 0.0663)
-# How often a twin's twin is known to the network too. Nobody has counted; learned where SSN4 tells twins
-# apart.
-TWIN_KNOWN = 0.02
-# Parent and child of one name, both known to the network, for each record: a guess, learned likewise.
-NAMESAKES = 0.001
+# How often a relative of somebody known to the network is known to it too: nobody has counted. As often as
+# anybody is known to a network that knows one person in a hundred; learned upward where SSN4 tells kin apart.
+KIN_KNOWN = 0.01
+# Parents and children of one name: a guess of 15 for 1,000 people.
+NAMESAKES = 0.015
 _PEOPLE = 10_000_000
 
 Kind = Literal["first", "last"]

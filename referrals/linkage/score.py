@@ -174,9 +174,9 @@ def kin() -> tuple[tuple[float, Floats], ...]:
     twins = _names((0.005, 0.03, 0.15, 0.815), (0.93, 0.01, 0.01, 0.05), None, None, 0.0)
     namesakes = _names((0.97, 0.02, 0.005, 0.005), (0.96, 0.02, 0.01, 0.01), None, None, 0.0)
     return (
-        (frequencies.TWIN_BIRTHS / 2 * frequencies.TWIN_KNOWN, _table(twins, day | {"YMD": 1.0}, 1e-4, 0.8)),
+        (frequencies.TWIN_BIRTHS / 2 * frequencies.KIN_KNOWN, _table(twins, day | {"YMD": 1.0}, 1e-4, 0.8)),
         (
-            frequencies.NAMESAKES,
+            frequencies.NAMESAKES * frequencies.KIN_KNOWN,
             _table(namesakes, day | {"MD": 0.003, "": 0.997}, 1e-4, 0.7),
         ),
     )
