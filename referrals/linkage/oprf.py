@@ -1,8 +1,8 @@
 """RFC 9497 in the suite ristretto255-SHA512: the oblivious function in its plain and its verifiable mode, and
 the verifiable one under a key shared by three of whom two answer. Who asks whom over a network is not here.
 
-Scalars and elements are 32 bytes each (little-endian, canonical). Whatever comes from elsewhere and is no such
-thing raises `Invalid`; a proof that does not hold raises `BadProof`.
+Scalars and elements are 32 bytes each (little-endian, canonical). Whatever comes from elsewhere and is no
+such thing raises `Invalid`; a proof that does not hold raises `BadProof`.
 """
 
 import hashlib
@@ -110,8 +110,8 @@ def evaluate_proven(
 
 
 def check(public_key: bytes, blinded: Sequence[bytes], evaluated: Sequence[bytes], proof: bytes) -> None:
-    """Raises BadProof unless `evaluated` is `blinded` under the key that `public_key` belongs to, each of them,
-    and Invalid for what is no element or not as many."""
+    """Raises BadProof unless each of `evaluated` is its `blinded` under the key of `public_key`, and
+    Invalid for what is no element or not as many."""
     if len(proof) != PROOF:
         raise BadProof("A proof has 64 bytes.")
     challenge, answer = proof[:SIZE], proof[SIZE:]
@@ -167,7 +167,7 @@ def deal(key: bytes | None = None) -> Dealt:
 
 
 def weighted(share: bytes, holder: int, asked: Pair) -> bytes:
-    """The key that a holder evaluates under when this pair is asked. Raises Invalid if it is not of the pair."""
+    """The key that a holder evaluates under when this pair is asked. Raises Invalid if it is not of it."""
     return rbcl.crypto_core_ristretto255_scalar_mul(share, _as_bytes(_weight(holder, asked)))
 
 
