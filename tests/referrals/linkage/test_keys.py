@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.crowd import crowd
 from casehub.synthetic.names import soundex
 from referrals.linkage import keys
 from referrals.linkage.frequencies import commonest
@@ -183,36 +184,57 @@ def test_a_dictionary_finds_everyone_behind_plain_digests_and_no_one_behind_keye
 
 
 @pytest.fixture(scope="module")
-def crowd() -> list[list[tuple[str, bytes]]]:
+def people() -> list[Person]:
     """100,000 people with the frequencies of names, years and ZIP codes of the public tables."""
-    from bench.crowd import crowd
-
-    seen: dict[str, list[tuple[str, bytes]]] = {}
-    for row in crowd(150_000, seed=7):
-        if row.person not in seen:
-            person = Person.of(first=row.first, last=row.last, dob=row.dob, ssn4=row.ssn4, zip5=row.zip)
-            seen[row.person] = tokens(person, KEYED, epoch=1)
+    seen: dict[str, Person] = {}
+    for row in crowd(170_000, seed=7):
+        seen.setdefault(
+            row.person,
+            Person.of(first=row.first, last=row.last, dob=row.dob, ssn4=row.ssn4, zip5=row.zip),
+        )
     return list(seen.values())[:100_000]
 
 
-@pytest.mark.slow
-def test_no_token_is_common_enough_to_be_guessed_by_its_rank(crowd):
-    """Frequency attack: the commonest token against the commonest composite. A first name alone falls to it."""
-    for key in KEYS:
-        counts = Counter(token for held in crowd for k, token in held if k == key)
-        most = counts.most_common(20)
-        assert most[0][1] < 0.0005 * len(crowd), key
-        # Even if each of the 20 commonest were guessed right, that names so few records.
-        assert sum(count for _, count in most if count > 5) < 0.005 * len(crowd), key
-    share = max(commonest("first").values())
-    assert share > 0.01, "the toy, a digest of the first name, gives away its commonest holder by counting"
+@pytest.fixture(scope="module")
+def keyed(people) -> list[list[tuple[str, bytes]]]:
+    return [tokens(person, KEYED, epoch=1) for person in people]
+
+
+def toy(person: Person) -> list[tuple[str, bytes]]:
+    """A keyed digest of each field by itself."""
+    fields = {"first": person.first.whole, "last": person.last.whole, "zip": person.zip5}
+    fields["birth"] = "".join((person.birth.year, person.birth.month, person.birth.day))
+    return [(name, KEYED([text.encode()])[0]) for name, text in fields.items() if text]
+
+
+def commonest_shares(held: list[list[tuple[str, bytes]]]) -> dict[str, float]:
+    """Of each key, the share of records that hold its commonest token."""
+    counts = Counter(token for tokens_ in held for token in tokens_)
+    most: dict[str, int] = {}
+    for (key, _), count in counts.items():
+        most[key] = max(most.get(key, 0), count)
+    return {key: count / len(held) for key, count in most.items()}
+
+
+def alone(held: list[list[tuple[str, bytes]]]) -> float:
+    """The share of records that nobody else looks like, by with how many others they share which keys."""
+    counts = Counter(token for tokens_ in held for token in tokens_)
+    looks = Counter(
+        tuple(sorted((token[0], counts[token]) for token in tokens_ if counts[token] > 1)) for tokens_ in held
+    )
+    return sum(1 for many in looks.values() if many == 1) / len(held)
 
 
 @pytest.mark.slow
-def test_nobody_stands_out_by_which_tokens_they_share(crowd):
-    """Signature attack: with how many others a record shares each key. Most people look like many others."""
-    counts = Counter((k, t) for held in crowd for k, t in held)
-    looks = Counter(tuple(sorted((k, counts[k, t]) for k, t in held if counts[k, t] > 1)) for held in crowd)
-    alone = sum(1 for look, many in looks.items() if many == 1)
-    shares = alone / len(crowd)
-    assert shares < 0.05
+def test_no_token_gives_its_holder_away_by_how_many_hold_it(people, keyed):
+    """The commonest token stands for the commonest value, and so on down: an attack by rank needs no key."""
+    ours = commonest_shares(keyed)
+    assert set(ours) == set(KEYS)
+    assert max(ours.values()) < 0.0005
+    assert max(commonest_shares([toy(person) for person in people]).values()) > 0.01
+
+
+@pytest.mark.slow
+def test_nobody_stands_out_by_what_they_share_with_how_many(people, keyed):
+    assert alone(keyed) < 0.05
+    assert alone([toy(person) for person in people]) > 0.5
