@@ -6,7 +6,7 @@ across are linked. Nothing is kept here: whoever takes a link away or forbids on
 component, which gives what the whole would give.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 Edge = tuple[int, int, float]
@@ -37,12 +37,17 @@ def clusters(
     links |= {(min(couple), max(couple)): 2.0 for couple in must if couple[0] != couple[1]}
     if clash := [couple for couple in apart if links.get(couple, 0) > 1]:
         raise Contradiction(f"Records {clash[0][0]} and {clash[0][1]} must be one person and must not.")
-    found = []
-    for component in _components({couple: p for couple, p in links.items() if couple not in apart}, apart):
-        if len(component.links) == 1:
-            found.append(list(next(iter(component.links))))
+    degree = Counter(record for couple in links for record in couple)
+    found, tangled = [], {}
+    for couple, p in links.items():
+        if couple in apart:
+            continue
+        if degree[couple[0]] == degree[couple[1]] == 1:
+            found.append(list(couple))
         else:
-            found += component.grown()
+            tangled[couple] = p
+    for component in _components(tangled, apart):
+        found += component.grown()
     return sorted(found)
 
 

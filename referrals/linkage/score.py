@@ -98,9 +98,8 @@ def fit(
 
 def open_states(keys: tuple[str, ...], patterns: Patterns) -> Flags:
     """Of each pattern and field, the states it may be in."""
-    reader = _reader(keys)
     masks = zip(patterns.agree.tolist(), patterns.both.tolist(), strict=True)
-    found = [reader.states(agree, both) for agree, both in masks]
+    found = [_states(keys, agree, both) for agree, both in masks]
     return np.array(found, dtype=bool).reshape(-1, len(FIELDS), _WIDTH)
 
 
@@ -276,6 +275,12 @@ def _table(names: dict[NameState, float], dob: dict[str, float], ssn4: float, zi
 
 def _padded(states: Sequence[bool]) -> Flags:
     return np.array([*states, *[False] * (_WIDTH - len(states))], dtype=bool)
+
+
+# A network knows a few hundred patterns, and an arrival meets the same ones again.
+@lru_cache(maxsize=20_000)
+def _states(keys: tuple[str, ...], agree: int, both: int) -> Flags:
+    return _reader(keys).states(agree, both)
 
 
 @lru_cache(maxsize=8)
