@@ -25,7 +25,7 @@ TWIN_BIRTHS = 0.031
 # births of 1955 to 2010 (U.S. Social Security Administration, national baby names).
 SAME_FIRST = (0.0036, 0.0042, 0.0663)
 # How often a relative of somebody known to the network is known to it too: nobody has counted. As often as
-# anybody is known to a network that knows one person in a hundred; learned upward where SSN4 tells kin apart.
+# anybody is known to a network that knows one person in a hundred; corrected where SSN4 tells kin apart.
 KIN_KNOWN = 0.01
 # Parents and children of one name: a guess of 15 for 1,000 people.
 NAMESAKES = 0.015

@@ -1,7 +1,7 @@
 """The register of composite keys: what of a person goes into a token, and what an equal token says.
 
 A key is one row of KEYS, made of views. A view says what it takes of a person (a set: none where unknown,
-several where a name may be written in several ways) and which atoms two people share when they share it.
+several where a name may be written in several ways) and what two people who share it are like.
 Nothing here knows tokens or scores. To the byte: docs/reference/linkage-tokens.md.
 """
 
@@ -18,7 +18,7 @@ from referrals.linkage.frequencies import COMMONEST_YEAR, COMMONEST_ZIP, Kind, c
 from referrals.linkage.nicknames import FORMAL
 from referrals.linkage.normalise import Birth, Name
 
-# A key that can be guessed with fewer tries than this would name its commonest holders by their number.
+# The commonest value of a weaker key would be known by how many hold it.
 LEAST_BITS = 13.0
 
 

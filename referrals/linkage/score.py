@@ -142,7 +142,7 @@ def one_person() -> Floats:
     """m as believed beforehand."""
     name = (0.90, 0.05, 0.01, 0.04)
     dob = {"YMD": 0.95, "YM": 0.01, "YD": 0.01, "MD": 0.01, "Y": 0.01, "": 0.01}
-    return _table(_names(name, name, name, name, _SWAPPED), dob, 0.96, 0.80)
+    return _table(_names(name, name, (name, name), _SWAPPED), dob, 0.96, 0.80)
 
 
 @lru_cache(maxsize=32)
@@ -162,7 +162,7 @@ def strangers(first: float = 1.0, last: float = 1.0, zip_: float = 1.0, born: fl
     dob[""] = 0.0
     dob[""] = 1 - sum(dob.values())
     return _table(
-        _names(firsts, lasts, crossed, crossed, 1.0), dob, 1e-4, min(0.5, frequencies.SAME_ZIP * zip_)
+        _names(firsts, lasts, (crossed, crossed), 1.0), dob, 1e-4, min(0.5, frequencies.SAME_ZIP * zip_)
     )
 
 
@@ -170,8 +170,9 @@ def strangers(first: float = 1.0, last: float = 1.0, zip_: float = 1.0, born: fl
 def kin() -> tuple[tuple[float, Floats], ...]:
     """Pairs that are neither one person nor strangers: how many for each record, and their states."""
     day = dict.fromkeys(DOB_STATES, 0.0)
-    twins = _names((0.005, 0.03, 0.15, 0.815), (0.93, 0.01, 0.01, 0.05), None, None, 0.0)
-    namesakes = _names((0.97, 0.02, 0.005, 0.005), (0.96, 0.02, 0.01, 0.01), None, None, 0.0)
+    never = ((0.0,) * 4, (0.0,) * 4)
+    twins = _names((0.005, 0.03, 0.15, 0.815), (0.93, 0.01, 0.01, 0.05), never, 0.0)
+    namesakes = _names((0.97, 0.02, 0.005, 0.005), (0.96, 0.02, 0.01, 0.01), never, 0.0)
     return (
         (frequencies.TWIN_BIRTHS / 2 * frequencies.KIN_KNOWN, _table(twins, day | {"YMD": 1.0}, 1e-4, 0.8)),
         (
@@ -244,19 +245,14 @@ def _levels(shares: tuple[float, float, float], factor: float) -> tuple[float, .
 def _names(
     first: Sequence[float],
     last: Sequence[float],
-    crossed_first: Sequence[float] | None,
-    crossed_last: Sequence[float] | None,
+    crossed: tuple[Sequence[float], Sequence[float]],
     swapped: float,
 ) -> dict[NameState, float]:
-    """The states of names, fields apart; swapped ones come out of those where nothing agrees as written."""
+    """The states of names, from the levels of each by itself, as written and crossed (`swapped` as often)."""
     found: dict[NameState, float] = {}
     for is_swapped, a, b in NAME_STATES:
-        if not is_swapped:
-            found[is_swapped, a, b] = first[a] * last[b]
-        elif crossed_first is not None and crossed_last is not None:
-            found[is_swapped, a, b] = swapped * crossed_first[a] * crossed_last[b]
-        else:
-            found[is_swapped, a, b] = 0.0
+        as_written = first[a] * last[b]
+        found[is_swapped, a, b] = swapped * crossed[0][a] * crossed[1][b] if is_swapped else as_written
     return found
 
 
