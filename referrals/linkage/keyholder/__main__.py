@@ -1,4 +1,6 @@
-"""The key holders' commands: `python -m referrals.linkage.keyholder init|agency|serve|rotate|status`."""
+"""The key holders' commands: `python -m referrals.linkage.keyholder init|agency|serve|rotate|status`, and
+`deal|take|begin` where the three are apart.
+"""
 
 import argparse
 import asyncio
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from referrals.linkage import oprf
 from referrals.linkage.keyholder import dealing, wire
-from referrals.linkage.keyholder.folder import Broken, Folder
+from referrals.linkage.keyholder.folder import Broken, Folder, Packet, destroy, write_private
 from referrals.linkage.keyholder.service import Service
 
 # A record has about 13 keys and is filled up to this many elements.
@@ -38,15 +40,29 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("folders", nargs=3, type=Path)
     init.set_defaults(run=_init)
 
-    agency = commands.add_parser("agency", help="let an agency ask the three, or change its quota")
+    deal = commands.add_parser("deal", help="draw an epoch's key for three who are apart: a packet each")
+    deal.add_argument("epoch", type=int)
+    deal.add_argument("out", type=Path, help="a new folder for the packets")
+    deal.set_defaults(run=_deal)
+
+    take = commands.add_parser("take", help="keep a packet's share, and destroy the packet")
+    take.add_argument("folder", type=Path, help="the holder's; for epoch 1 a new one")
+    take.add_argument("packet", type=Path)
+    take.set_defaults(run=_take)
+
+    begin = commands.add_parser("begin", help="answer for an epoch that all three have taken")
+    begin.add_argument("folder", type=Path)
+    begin.add_argument("epoch", type=int)
+    begin.add_argument("--overlap", type=float, default=14, help="days the old one is still answered")
+    begin.set_defaults(run=_begin)
+
+    agency = commands.add_parser("agency", help="let an agency ask (at all three, or at one)")
     agency.add_argument("name", help="the agency's slug at the hub")
-    agency.add_argument("folders", nargs=3, type=Path)
+    agency.add_argument("folders", nargs="+", type=Path)
     agency.add_argument(
         "--records", type=int, required=True, help="a day; about twice what it usually takes in"
     )
-    agency.add_argument(
-        "--urls", nargs=3, required=True, help="where the three listen, in the folders' order"
-    )
+    agency.add_argument("--urls", nargs="+", required=True, help="where they listen, in the folders' order")
     agency.add_argument("--out", type=Path, required=True, help="what the agency needs; it holds secrets")
     agency.set_defaults(run=_agency)
 
@@ -66,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     rotate = commands.add_parser("rotate", help="deal a new epoch, begin it, and let the old one run out")
-    rotate.add_argument("folders", nargs=3, type=Path)
+    rotate.add_argument("folders", nargs="+", type=Path, help="of all three; with --end any")
     rotate.add_argument(
         "--overlap", type=float, default=14, help="days in which the old one is still answered"
     )
@@ -87,14 +103,42 @@ def _init(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _deal(chosen: argparse.Namespace) -> int:
+    chosen.out.mkdir(mode=0o700)
+    dealt = dealing.packets(chosen.epoch)
+    for packet in dealt:
+        write_private(chosen.out / f"holder-{packet.holder}.json", packet.text())
+    _say("Bring each holder its packet by hand; each destroys it by `take`. Read this to each other:")
+    _say(f"  epoch {chosen.epoch}: {oprf.fingerprint(dealt[0].commitments)}")
+    return 0
+
+
+def _take(chosen: argparse.Namespace) -> int:
+    packet = Packet.read(chosen.packet)
+    if packet.epoch == 1:
+        Folder.make(chosen.folder, packet)
+    else:
+        Folder(chosen.folder).take_packet(packet)
+    destroy(chosen.packet)
+    _say(f"Holder {packet.holder}, epoch {packet.epoch}: {oprf.fingerprint(packet.commitments)}")
+    return 0
+
+
+def _begin(chosen: argparse.Namespace) -> int:
+    ends = datetime.now(UTC) + timedelta(days=chosen.overlap)
+    Folder(chosen.folder).begin(chosen.epoch, ends=ends)
+    _say(f"Epoch {chosen.epoch} has begun.")
+    return 0
+
+
 def _agency(chosen: argparse.Namespace) -> int:
     if chosen.out.exists():
         raise Broken(f"{chosen.out} is there already.")
+    if len(chosen.urls) != len(chosen.folders):
+        raise Broken("It takes an address for each folder.")
     folders = [Folder(path) for path in chosen.folders]
     network = dealing.admit(folders, chosen.name, daily=chosen.records * A_RECORD, urls=chosen.urls)
-    descriptor = os.open(chosen.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(network.text() + "\n")
+    write_private(chosen.out, network.text() + "\n")
     _say(f"{chosen.name} may ask for {chosen.records} records a day. Bring it {chosen.out}; delete it here.")
     return 0
 

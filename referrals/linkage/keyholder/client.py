@@ -45,8 +45,21 @@ class Network:
     commitments: dict[int, dict[int, bytes]]
 
     @classmethod
-    def read(cls, path: Path) -> "Network":
-        """From the file that `agency` wrote. Raises ValueError if it is none or does not add up."""
+    def read(cls, *paths: Path) -> "Network":
+        """From the file that `agency` wrote, or from several that are each of one holder.
+
+        Raises ValueError if one is none, or they do not belong together.
+        """
+        parts = [cls._part(path) for path in paths]
+        whole = parts[0]
+        for part in parts[1:]:
+            if (part.agency, part.commitments) != (whole.agency, whole.commitments):
+                raise ValueError("These are of different agencies, or of different epochs.")
+            whole = cls(whole.agency, {**whole.holders, **part.holders}, whole.commitments)
+        return whole
+
+    @classmethod
+    def _part(cls, path: Path) -> "Network":
         said = json.loads(path.read_text())
         if said.get("format") != FORMAT:
             raise ValueError(f"{path} was not written by a key holder.")

@@ -50,7 +50,7 @@ def rotate(folders: Sequence[Folder], *, overlap: timedelta) -> int:
 
 
 def admit(folders: Sequence[Folder], name: str, *, daily: int, urls: Sequence[str]) -> Network:
-    """Let an agency ask all three, each under a secret of its own, `daily` elements a day; what the agency
+    """Let an agency ask these, each under a secret of its own, `daily` elements a day; what the agency
     needs to know for it."""
     holders = {}
     for folder, url in zip(folders, urls, strict=True):

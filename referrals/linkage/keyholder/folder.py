@@ -44,6 +44,23 @@ class Packet(NamedTuple):
     share: bytes
     commitments: dict[int, bytes]
 
+    def text(self) -> str:
+        """As `read` takes it. It holds the share."""
+        said = {str(holder): element.hex() for holder, element in self.commitments.items()}
+        return json.dumps(
+            {"epoch": self.epoch, "holder": self.holder, "share": self.share.hex(), "commitments": said}
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "Packet":
+        """Raises Broken if it is none."""
+        said = _json(path)
+        try:
+            commitments = {int(n): bytes.fromhex(element) for n, element in said["commitments"].items()}
+            return cls(said["epoch"], said["holder"], bytes.fromhex(said["share"]), commitments)
+        except (KeyError, TypeError, ValueError):
+            raise Broken(f"{path} is no dealer's packet.") from None
+
 
 class Agency(NamedTuple):
     """`daily`: how many elements may be asked for in a UTC day; `raised` until the day `until`."""
@@ -177,9 +194,7 @@ class Folder:
                 continue
             place = self._place(int(epoch))
             if (place / "share").exists():
-                _overwrite(place / "share")
-                (place / "share").unlink()
-                _sync(place)
+                destroy(place / "share")
             self.audit("share destroyed", epoch=int(epoch))
             done.append(int(epoch))
         if done:
@@ -436,6 +451,19 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def destroy(path: Path) -> None:
+    """Overwrite a file in place and unlink it."""
+    _overwrite(path)
+    path.unlink()
+    _sync(path.parent)
+
+
+def write_private(path: Path, text: str) -> None:
+    """A new file that only its owner can read. Raises OSError if there is one."""
+    _write(path, text.encode())
+    _sync(path.parent)
 
 
 def _overwrite(path: Path) -> None:

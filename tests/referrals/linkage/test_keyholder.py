@@ -744,6 +744,32 @@ def test_the_commands_from_dealing_to_status(tmp_path, capsys):
     assert secret not in told and Path(places[0], "epochs", "0002", "share").read_text() not in told
 
 
+def test_three_who_are_apart_never_bring_their_shares_together(tmp_path, capsys):
+    places = {number: tmp_path / f"body-{number}" for number in oprf.HOLDERS}
+    for epoch in (1, 2):
+        packets = tmp_path / f"packets-{epoch}"
+        assert main(["deal", str(epoch), str(packets)]) == 0
+        assert {path.stat().st_mode & 0o777 for path in packets.iterdir()} == {0o600}
+        for number, place in places.items():
+            assert main(["take", str(place), str(packets / f"holder-{number}.json")]) == 0
+        assert list(packets.iterdir()) == []
+        fingerprints = re.findall(r": ((?:[0-9a-f]{4} ?){8})", capsys.readouterr().out)
+        assert len(fingerprints) == 4 and len(set(fingerprints)) == 1
+    for place in places.values():
+        assert main(["begin", str(place), "2", "--overlap", "1"]) == 0
+    folders = [Folder(place) for place in places.values()]
+    assert whole_key(folders, 1) != whole_key(folders, 2)
+    parts = []
+    for number, place in places.items():
+        parts.append(tmp_path / f"part-{number}.json")
+        given = ["agency", "agency-a", str(place), "--records", "20", "--urls", f"http://127.0.0.1:{number}"]
+        assert main([*given, "--out", str(parts[-1])]) == 0
+    network = Network.read(*parts)
+    assert sorted(network.holders) == [1, 2, 3] and sorted(network.commitments) == [1, 2]
+    assert main(["take", str(places[1]), str(parts[0])]) == 1
+    assert main(["begin", str(places[1]), "3"]) == 1
+
+
 def test_the_command_serves(tmp_path):
     places = [tmp_path / str(number) for number in oprf.HOLDERS]
     folders = dealing.begin(places)
