@@ -44,9 +44,8 @@ def run(report: figures.Report, hub: Hub, folder: Path) -> None:
     for number in (1, 2, 3, 4):
         path = _febrl(number, folder)
         for fields in (NAME_DOB, ALL):
-            _quality(
-                report, path, fields, f"FEBRL {number}, {len(fields)} fields", GOALS.get((number, fields))
-            )
+            what = f"FEBRL {number}, {_said(fields)}"
+            _quality(report, path, fields, what, GOALS.get((number, fields)))
     for size in SIZES:
         _crowd(report, size)
     _arrivals(report, hub)
