@@ -1,4 +1,5 @@
 // The checks of test_oprf.py, as page code under the hub's policy.
+import { asker } from "/static/vault/holders.js";
 import * as oprf from "/static/vault/oprf.js";
 
 const hex = (digits) => Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -62,9 +63,25 @@ function times({ texts, by, publicKeys, answers, rounds }) {
   return found;
 }
 
+/** Tokens from holders that `window.send` reaches, `rounds` times, and who failed. */
+async function tokens({ network, texts, rounds }) {
+  const send = async (holder, body, mac) => {
+    const [status, said] = await window.send(holder, text(body), mac);
+    return { status, body: hex(said) };
+  };
+  const { tokens: ask, troubles } = asker(network, 1, send);
+  const found = [];
+  try {
+    for (let round = 0; round < rounds; round++) found.push((await ask(all(texts))).map(text));
+  } catch (error) {
+    return { error: error.name, troubles: error.troubles };
+  }
+  return { found, troubles };
+}
+
 function paddings() {
   const drawn = [oprf.padding(), oprf.padding(), ...oprf.blind([hex("00"), hex("00")]).blinded].map(text);
   return new Set(drawn).size;
 }
 
-window.checks = { vectors, refusals, ask, finish, times, paddings };
+window.checks = { vectors, refusals, ask, finish, times, tokens, paddings };

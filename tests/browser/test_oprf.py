@@ -1,8 +1,12 @@
-"""The tab's side of the keyed function, in Chromium under the hub's policy: RFC 9497's vectors, and the same tokens
-as Python's. What holders do belongs to tests/referrals/linkage."""
+"""The tab's side of the keyed function, in Chromium under the hub's policy: RFC 9497's vectors, the same tokens as
+Python's, and holders that answer, lie or are silent. What holders do belongs to tests/referrals/linkage."""
 
 import json
+import re
+import shutil
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from referrals.linkage import oprf
+from referrals.linkage.keyholder import client, dealing
 from tests.browser.chromium import chromium
 from tests.browser.vault_site import Sabotage, vault_site
 
@@ -136,3 +141,75 @@ def test_a_records_tokens_take_the_tab_less_than_its_goal(page):
     }
     taken = ask(page, "times", given)[5:]
     assert statistics.median(taken) < GOAL
+
+
+# Real holders, reached as through the hub: the page has bytes carried.
+
+
+@pytest.fixture(scope="module")
+def holders(tmp_path_factory):
+    """Three that run and what the agency knows of them; and one more that lies in holder 2's name."""
+    place = tmp_path_factory.mktemp("holders")
+    folders = dealing.begin([place / str(number) for number in oprf.HOLDERS])
+    network = dealing.admit(folders, "agency-a", daily=10**6, urls=["http://127.0.0.1:9"] * 3)
+    liar = place / "liar"
+    shutil.copytree(folders[1].path, liar)
+    (liar / "epochs" / "0001" / "share").write_text(oprf.deal().shares[2].hex())
+    processes, urls = [], {}
+    command = [sys.executable, "-m", "referrals.linkage.keyholder", "serve", "--port", "0"]
+    try:
+        for name in ("1", "2", "3", "liar"):
+            process = subprocess.Popen([*command, str(place / name)], stdout=subprocess.PIPE, text=True)
+            processes.append(process)
+            urls[name] = f"http://127.0.0.1:{re.search('port ([0-9]+)', process.stdout.readline())[1]}"
+        yield network, urls
+    finally:
+        for process in processes:
+            process.terminate()
+            process.communicate(timeout=10)
+
+
+@pytest.fixture
+def carried(holders, browser):
+    """A page whose requests reach the holders named: number of the holder to name."""
+    network, urls = holders
+    to: dict[int, str | None] = {}
+
+    def send(holder: int, body: str, mac: str) -> list:
+        where = to.get(holder, str(holder))
+        if where is None:
+            raise OSError("down")
+        status, said = client.post(urls[where], bytes.fromhex(body), mac, timeout=5)
+        return [status, said.hex()]
+
+    with checks(browser) as page:
+        page.expose_function("send", send)
+        yield page, to, json.loads(network.text())
+
+
+def expected(holders) -> list[str]:
+    network, urls = holders
+    there = {number: one._replace(url=urls[str(number)]) for number, one in network.holders.items()}
+    asker = client.Asker(client.Network(network.agency, there, network.commitments), 1)
+    return hexed(asker(TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("to", "troubles"),
+    [({}, {}), ({3: None}, {"3": "missing"}), ({2: "liar"}, {"2": "lies"}), ({1: "2"}, {"1": "no"})],
+    ids=["all there", "one down", "one lying", "one in another's place"],
+)
+def test_the_tab_has_tokens_from_any_two_and_names_the_third(holders, carried, to, troubles):
+    page, where, network = carried
+    where.update(to)
+    given = {"network": network, "texts": hexed(TEXTS), "rounds": 8}
+    found = ask(page, "tokens", given)
+    assert found["troubles"] == troubles
+    assert found["found"] == [expected(holders)] * 8
+
+
+def test_the_tab_has_no_token_from_one_holder_alone(carried):
+    page, where, network = carried
+    where.update({1: None, 2: "liar"})
+    found = ask(page, "tokens", {"network": network, "texts": hexed(TEXTS), "rounds": 1})
+    assert found == {"error": "NotEnough", "troubles": {"1": "missing", "2": "lies"}}

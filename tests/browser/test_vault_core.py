@@ -111,6 +111,7 @@ FORBIDDEN = (
         "vault/keys.js",
         "vault/card.js",
         "vault/oprf.js",
+        "vault/holders.js",
     ],
 )
 def test_a_module_computes_and_does_nothing_else(file):
