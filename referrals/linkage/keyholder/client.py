@@ -230,12 +230,11 @@ def post(
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("A holder's address begins with http:// or https://.")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    plain = socket.create_connection((parts.hostname, port), timeout=timeout)
-    with plain:
-        connection: socket.socket = plain
-        if parts.scheme == "https":
-            trust = ssl.create_default_context(cafile=certificates)
-            connection = trust.wrap_socket(plain, server_hostname=parts.hostname)
+    connection = socket.create_connection((parts.hostname, port), timeout=timeout)
+    if parts.scheme == "https":
+        trust = ssl.create_default_context(cafile=certificates)
+        connection = trust.wrap_socket(connection, server_hostname=parts.hostname)
+    with connection:
         connection.sendall(
             f"POST {wire.PATH} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
             f"{wire.MAC}: {mac}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()

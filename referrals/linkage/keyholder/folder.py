@@ -276,10 +276,10 @@ class Folder:
     def audit(self, what: str, **counts: object) -> None:
         """Add one entry: names of agencies, numbers, fingerprints; never anything of a single request."""
         with self._alone():
-            lines = self._audit_lines()
-            before = hashlib.sha256(lines[-1]).hexdigest() if lines else _GENESIS
+            last = _last_line(self.path / "audit.jsonl")
+            before = hashlib.sha256(last).hexdigest() if last else _GENESIS
             entry = {
-                "n": len(lines),
+                "n": json.loads(last)["n"] + 1 if last else 0,
                 "hour": _now().strftime(_HOUR),
                 "what": what,
                 **counts,
@@ -290,7 +290,7 @@ class Folder:
     def entries(self) -> list[dict]:
         """The whole audit. Raises Broken if an entry was changed, taken out or put in."""
         before, found = _GENESIS, []
-        for number, line in enumerate(self._audit_lines()):
+        for number, line in enumerate(_lines(self.path / "audit.jsonl")):
             try:
                 entry = json.loads(line)
             except ValueError:
@@ -303,16 +303,13 @@ class Folder:
 
     def head(self) -> str:
         """The digest of the last entry: whoever noted it sees later whether the audit was cut off."""
-        lines = self._audit_lines()
-        return hashlib.sha256(lines[-1]).hexdigest() if lines else _GENESIS
+        last = _last_line(self.path / "audit.jsonl")
+        return hashlib.sha256(last).hexdigest() if last else _GENESIS
 
     # Below: the folder's own.
 
     def _place(self, epoch: int) -> Path:
         return self.path / "epochs" / f"{epoch:04d}"
-
-    def _audit_lines(self) -> list[bytes]:
-        return _lines(self.path / "audit.jsonl")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -327,10 +324,10 @@ class Folder:
         self._used: dict[tuple[str, str], int] = defaultdict(int)
         self._alarms: set[tuple[str, str, str]] = set()
         self._closed: set[str] = set()
-        counted = set()
+        self._counted: set[tuple[str, str]] = set()
         for entry in self.entries():
             if entry["what"] == "asked":
-                counted.add((entry["of"], entry["agency"]))
+                self._counted.add((entry["of"], entry["agency"]))
                 self._used[entry["of"][:10], entry["agency"]] += entry["elements"]
             elif entry["what"] == "hour closed":
                 self._closed.add(entry["of"])
@@ -339,7 +336,7 @@ class Folder:
         for file in sorted((self.path / "journal").glob("[0-9]*")):
             for at, nonce, agency, count in _taken(file):
                 self._nonces[agency, nonce] = at
-                if (file.name, agency) not in counted:
+                if (file.name, agency) not in self._counted:
                     self._used[file.name[:10], agency] += count
 
     def _forget(self, moment: int) -> None:
@@ -379,16 +376,11 @@ class Folder:
         for _, _, agency, count in _taken(file):
             asked[agency].append(count)
         for agency, counts in sorted(asked.items()):
-            if not self._has_entry(file.name, agency):
+            if (file.name, agency) not in self._counted:
                 self.audit("asked", of=file.name, agency=agency, requests=len(counts), elements=sum(counts))
+                self._counted.add((file.name, agency))
         self.audit("hour closed", of=file.name)
         self._closed.add(file.name)
-
-    def _has_entry(self, hour: str, agency: str) -> bool:
-        return any(
-            entry["what"] == "asked" and (entry["of"], entry["agency"]) == (hour, agency)
-            for entry in self.entries()
-        )
 
 
 def _taken(file: Path) -> Iterator[tuple[int, bytes, str, int]]:
@@ -420,6 +412,16 @@ def _lines(path: Path) -> list[bytes]:
         return path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
+
+
+def _last_line(path: Path) -> bytes:
+    """The last whole one; empty if there is none. Lines here are far shorter than what is read for it."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
+            return b"".join(file.read().split(b"\n")[-2:-1])
+    except FileNotFoundError:
+        return b""
 
 
 def _append(path: Path, line: str) -> None:

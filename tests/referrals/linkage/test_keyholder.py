@@ -3,6 +3,7 @@ requests played again, quotas, slow and oversized talk, rotation, and crashes.""
 
 import dataclasses
 import http.client
+import ipaddress
 import json
 import os
 import re
@@ -14,13 +15,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from referrals.linkage import oprf
+from referrals.linkage import keys, oprf, tokens
 from referrals.linkage.keyholder import client, dealing, folder, service, wire
 from referrals.linkage.keyholder.__main__ import main
 from referrals.linkage.keyholder.client import Asker, Network, NotEnough
@@ -521,6 +527,77 @@ def test_nothing_of_a_request_but_its_count_is_kept(three):
     kept = b"".join(path.read_bytes() for path in three[0].path.rglob("*") if path.is_file())
     for element in [*made.elements, *evaluated, proof]:
         assert element not in kept and element.hex().encode() not in kept
+
+
+def test_many_at_once_get_no_second_taking_and_no_more_than_the_quota(three):
+    with serving(three[0].path) as (process,):
+        network = dealing.admit(three, "agency-a", daily=16 * 10, urls=[process.url] * 3)
+        body = wire.written(request(network))
+        bodies = [body] * 10 + [wire.written(request(network)) for _ in range(20)]
+        with ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(lambda one: sent(network, one)[0], bodies))
+    assert answers[:10].count(200) == 1
+    assert answers.count(200) == 10 and answers.count(429) >= 11
+    assert Folder(three[0].path).used(day=datetime.now(UTC).date().isoformat()) == {"agency-a": 160}
+
+
+def test_the_audits_chain_holds_with_two_writers(three):
+    code = (
+        "import pathlib, sys\n"
+        "from referrals.linkage.keyholder.folder import Folder\n"
+        f"one = Folder(pathlib.Path({str(three[0].path)!r}))\n"
+        "[one.audit('test') for _ in range(40)]\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(2)]
+    assert [writer.wait(timeout=30) for writer in writers] == [0, 0]
+    assert len(three[0].entries()) == 82
+
+
+def test_tokens_of_a_person_come_through_the_holders(world):
+    _, _, network = world
+    person = keys.Person.of(first="Invented", last="Example", dob="1990-05-17", ssn4="4821", zip5="60614")
+    made = tokens.tokens(person, Asker(network, 1), epoch=1)
+    assert len(made) == len(tokens.inputs(person, epoch=1)) > 5
+    assert made == tokens.tokens(person, Asker(moved(network, to2=NOWHERE), 1), epoch=1)
+
+
+def test_over_tls_a_holder_must_be_who_the_agency_trusts(three, tmp_path):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "holder.example")])
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(made.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(made, hashes.SHA256())
+    )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        made.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    command = [*COMMAND, "serve", str(three[0].path), "--port", "0"]
+    command += ["--certificate", str(certificate), "--key", str(key)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"https://127.0.0.1:{re.search('port ([0-9]+)', process.stdout.readline())[1]}"
+        network = dealing.admit(three, "agency-a", daily=1000, urls=[url] * 3)
+        body = wire.written(request(network))
+        mac = wire.signature(network.holders[1].secret, body)
+        with pytest.raises(OSError, match="certificate"):
+            client.post(url, body, mac, timeout=5)
+        assert client.post(url, body, mac, timeout=5, certificates=str(certificate))[0] == 200
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
 
 
 # The folder: modes, crashes, epochs.
