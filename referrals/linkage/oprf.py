@@ -5,13 +5,23 @@ Scalars and elements are 32 bytes each (little-endian, canonical). Whatever come
 such thing raises `Invalid`; a proof that does not hold raises `BadProof`.
 """
 
+import contextlib
 import hashlib
 import hmac
+import os
+import tempfile
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 import rbcl
+
+# At each import rbcl writes its libsodium (3 MB) into a temporary file, loads it, and leaves it for ever.
+# A loaded file can be unlinked, but not on Windows. A library that was not unpacked there is let be.
+_unpacked = getattr(getattr(rbcl, "_sodium", None), "_name", None) or ""
+if os.name == "posix" and os.path.dirname(_unpacked) == tempfile.gettempdir():
+    with contextlib.suppress(OSError):
+        os.unlink(_unpacked)
 
 SUITE = b"ristretto255-SHA512"
 SIZE = 32

@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -192,6 +194,22 @@ def test_one_share_says_nothing_of_the_key():
     slope = (share - int.from_bytes(other, "little")) * pow(2, -1, oprf.ORDER) % oprf.ORDER
     assert (int.from_bytes(other, "little") + 2 * slope) % oprf.ORDER == share
     assert oprf.deal(key).shares != oprf.deal(key).shares
+
+
+def test_no_library_is_left_in_the_temporary_folder(tmp_path):
+    """rbcl leaves one at each import: a holder that is restarted often would fill the disk."""
+    left = {}
+    for module in ("rbcl", "referrals.linkage.oprf"):
+        place = tmp_path / module
+        place.mkdir()
+        subprocess.run(
+            [sys.executable, "-c", f"import {module}"],
+            cwd=Path(__file__).resolve().parents[3],
+            env={"TMPDIR": str(place), "PATH": ""},
+            check=True,
+        )
+        left[module] = len(list(place.iterdir()))
+    assert left == {"rbcl": 1, "referrals.linkage.oprf": 0}
 
 
 def test_fingerprints_tell_epochs_apart():
