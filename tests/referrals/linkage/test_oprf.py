@@ -1,5 +1,6 @@
 """The oblivious function against RFC 9497's own vectors, and the shared key against the whole one."""
 
+import hashlib
 import json
 import random
 import subprocess
@@ -210,6 +211,29 @@ def test_no_library_is_left_in_the_temporary_folder(tmp_path):
         )
         left[module] = len(list(place.iterdir()))
     assert left == {"rbcl": 1, "referrals.linkage.oprf": 0}
+
+
+@pytest.mark.parametrize(
+    ("has", "found"),
+    [("no key", 0), ("one holder's share", 0), ("two holders' shares", 1000)],
+)
+def test_a_dictionary_opens_stolen_tokens_with_two_holders_keys_only(has, found):
+    """The thief has every token, every public half and the very names in question."""
+    dealt = oprf.deal()
+    asked = oprf.pair(1, 2)
+    weighted = [int.from_bytes(oprf.weighted(dealt.shares[n], n, asked), "little") for n in asked]
+    key = (sum(weighted) % oprf.ORDER).to_bytes(32, "little")
+    names = [b"planted %d" % number for number in range(1000)]
+    stolen = {oprf.output(key, name)[:16] for name in names}
+    keys = {
+        "no key": [oprf.derive_key(hashlib.sha256(dealt.commitments[n]).digest(), b"") for n in oprf.HOLDERS],
+        "one holder's share": [
+            dealt.shares[1],
+            *(oprf.weighted(dealt.shares[1], 1, oprf.pair(1, n)) for n in (2, 3)),
+        ],
+        "two holders' shares": [key],
+    }[has]
+    assert sum(oprf.output(tried, name)[:16] in stolen for tried in keys for name in names) == found
 
 
 def test_fingerprints_tell_epochs_apart():
