@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -38,15 +39,19 @@ COMMAND = [sys.executable, "-m", "referrals.linkage.keyholder"]
 
 
 class Process:
-    """One holder's service; `patience` and `most_open` as its class takes them."""
+    """One holder's service; `patience` and `most_open` as its class takes them; `without` replaces a guard."""
 
-    def __init__(self, path: Path, *, port: int = 0, patience: float = 10, most_open: int = 64) -> None:
+    def __init__(
+        self, path: Path, *, patience: float = 10, most_open: int = 64, without: tuple[str, str] = ("", "")
+    ) -> None:
+        source = Path(service.__file__).read_text()
+        assert without[0] in source
         run = (
-            "import asyncio, pathlib, sys\n"
+            "import asyncio, pathlib\n"
             "from referrals.linkage.keyholder.folder import Folder\n"
-            "from referrals.linkage.keyholder.service import Service\n"
+            f"exec({source.replace(*without)!r})\n"
             f"served = Service(Folder(pathlib.Path({str(path)!r})), patience={patience}, most_open={most_open})\n"
-            f"asyncio.run(served.run('127.0.0.1', {port}))\n"
+            "asyncio.run(served.run('127.0.0.1', 0))\n"
         )
         self.process = subprocess.Popen(
             [sys.executable, "-c", run], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -64,7 +69,7 @@ class Process:
 
 
 @contextmanager
-def serving(*paths: Path, **how: float) -> Iterator[list[Process]]:
+def serving(*paths: Path, **how: Any) -> Iterator[list[Process]]:
     processes = [Process(path, **how) for path in paths]
     try:
         yield processes
@@ -791,6 +796,27 @@ def test_without_its_guard_a_request_is_taken(three, old, new, count, late, time
         except Exception as refused:
             results.append(type(refused).__name__)
     assert results == ["Refused", "taken"]
+
+
+NOT_SIGNED = ("if not signed or agency is _NOBODY or", "if agency is _NOBODY or")
+NOT_MINE = (" or request.holder != self._folder.holder:", ":")
+TOO_LONG = ("if int(length) > wire.LARGEST:", "if False:")
+
+
+@pytest.mark.parametrize(
+    "without", [("", ""), NOT_SIGNED, NOT_MINE, TOO_LONG], ids=["none", "mac", "holder", "size"]
+)
+def test_each_guard_of_the_service_is_missed_when_it_is_out(three, without):
+    with serving(three[0].path, patience=0.5, without=without) as (process,):
+        network = dealing.admit(three, "agency-a", daily=1000, urls=[process.url] * 3)
+        unsigned = sent(network, wire.written(request(network)), mac="0" * 64)
+        # Of the pair 1 and 2, for holder 2, and signed with holder 1's secret.
+        others = sent(network, wire.written(request(network, holder=2, asked=oprf.pair(1, 2))))
+        head = f"POST {wire.PATH} HTTP/1.1\r\nContent-Length: {wire.LARGEST + 1}\r\n\r\n".encode()
+        oversized = raw(process, head)
+    assert (unsigned == (403, NO)) == (without != NOT_SIGNED)
+    assert (others == (403, NO)) == (without != NOT_MINE)
+    assert oversized.endswith(NO) == (without != TOO_LONG)
 
 
 # The commands.
