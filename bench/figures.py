@@ -15,8 +15,8 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 class Figure:
     """One thing measured: its values in `unit`, and `bare`, what the same costs without us in that unit.
 
-    `goal` holds for the median, or for the 95th percentile where `at_p95`; rates should reach it, times
-    should stay below it.
+    `goal` holds for the median, or for the 95th percentile where `at_p95`; rates, and whatever is
+    `more_is_better`, should reach it, times should stay below it.
     """
 
     what: str
@@ -25,10 +25,11 @@ class Figure:
     bare: float | None = None
     goal: float | None = None
     at_p95: bool = False
+    more_is_better: bool = False
 
     @property
     def is_rate(self) -> bool:
-        return self.unit.endswith("/s")
+        return self.more_is_better or self.unit.endswith("/s")
 
     @property
     def judged(self) -> float:
@@ -112,4 +113,4 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.4g}" if 0.9 < value < 1 else f"{value:.3g}"

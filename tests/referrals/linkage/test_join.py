@@ -1,0 +1,89 @@
+"""Candidates in bulk and for one arrival are the same, and a token that too many hold joins nobody."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from bench.crowd import crowd
+from referrals.linkage import join
+from referrals.linkage.keys import KEYS, Person
+from referrals.linkage.tokens import local, tokens
+
+KEYED = local(b"a secret of the test only")
+
+
+class Dictionary:
+    """An index in memory."""
+
+    def __init__(self) -> None:
+        self._holders: defaultdict[bytes, list[int]] = defaultdict(list)
+        self._whole: dict[int, int] = {}
+
+    def add(self, record: int, held) -> None:
+        self._whole[record] = join.mask_of(held)
+        for _, token in held:
+            self._holders[token].append(record)
+
+    def holders(self, asked):
+        return [(record, token) for token in asked for record in self._holders[token]]
+
+    def whole(self, records):
+        return {record: self._whole[record] for record in records}
+
+
+@pytest.fixture(scope="module")
+def held():
+    people = (
+        Person.of(first=r.first, last=r.last, dob=r.dob, ssn4=r.ssn4, zip5=r.zip) for r in crowd(3000, seed=5)
+    )
+    return [tokens(person, KEYED, epoch=1) for person in people]
+
+
+def test_arrivals_one_by_one_find_what_the_bulk_finds(held):
+    pairs = join.pairs(join.Held.of(held))
+    bulk = {
+        (int(a), int(b)): (int(pairs.patterns.agree[p]), int(pairs.patterns.both[p]))
+        for a, b, p in zip(pairs.a, pairs.b, pairs.pattern, strict=True)
+    }
+    index, one_by_one = Dictionary(), {}
+    for record, mine in enumerate(held):
+        others, patterns = join.arrival(mine, index)
+        for at, other in enumerate(others):
+            one_by_one[other, record] = (int(patterns.agree[at]), int(patterns.both[at]))
+        index.add(record, mine)
+    assert one_by_one == bulk
+    assert pairs.patterns.pairs.sum() == len(bulk)
+    assert pairs.comparable == 3000 * 2999 // 2
+
+
+def test_two_sources_are_compared_across_only(held):
+    source = np.arange(len(held)) % 2
+    pairs = join.pairs(join.Held.of(held), source=source.astype(np.uint8))
+    assert len(pairs.a) > 100
+    assert (source[pairs.a] != source[pairs.b]).all()
+    assert pairs.comparable == 1500 * 1500
+
+
+@pytest.mark.parametrize(("holders", "found"), [(join.MOST_HOLDERS, True), (join.MOST_HOLDERS + 1, False)])
+def test_a_token_that_too_many_hold_joins_nobody(holders, found):
+    same = [("D.Z", b"0123456789abcdef")]
+    pairs = join.pairs(join.Held.of([same] * holders))
+    assert bool(len(pairs.a)) is found
+    index = Dictionary()
+    for record in range(holders - 1):
+        index.add(record, same)
+    assert bool(join.arrival(same, index)[0]) is found
+
+
+def test_a_record_of_no_tokens_joins_nobody():
+    pairs = join.pairs(join.Held.of([[], [], [("D.Z", b"0123456789abcdef")]]))
+    assert len(pairs.a) == 0
+    assert join.mask_of([]) == 0
+    assert join.arrival([], Dictionary())[0] == []
+
+
+def test_a_key_is_whole_with_the_tokens_a_difference_needs():
+    one, two = b"a" * 16, b"b" * 16
+    assert join.mask_of([("W3.D", one)]) == 0
+    assert join.mask_of([("W3.D", one), ("W3.D", two)]) == 1 << list(KEYS).index("W3.D")
