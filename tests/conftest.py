@@ -1,6 +1,10 @@
 """What every test may use: a world, and the certainty that row security binds whoever runs it."""
 
+from collections.abc import Iterator
+
 import pytest
+from django.conf import settings
+from django.utils import translation
 
 from agencies import vault
 from tests.world import World
@@ -21,6 +25,13 @@ def world(db: None) -> World:
 def lasting_world(transactional_db: None) -> World:
     """A world whose transactions really commit. Both logins are named, or nothing would be flushed."""
     return World()
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """A request in Spanish leaves its thread speaking Spanish; the next test begins in English all the same."""
+    with translation.override(settings.LANGUAGE_CODE):
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

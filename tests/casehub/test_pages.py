@@ -681,6 +681,7 @@ def test_every_model_of_ours_outside_the_wall_is_known():
         "agencies_invitation",
         "agencies_apitoken",
         "agencies_datakey",
+        "agencies_doomedkey",
         "agencies_spentchallenge",
     }
     ours = {m._meta.db_table for m in apps.get_app_config("agencies").get_models()}
