@@ -218,10 +218,13 @@ def save_card(*, client: Client, card: SealedCard) -> int:
     """Keep the card's bytes under the next revision, which is returned. They are never opened here.
 
     Raises CardMoved if it no longer stands at `card.revision`, ValidationError for bytes that are no card
-    under the newest key or for a time that is not about now.
+    under the newest key or for a time that is not about now, NotAllowed for who was not given that key: what
+    they send can only be garbage over a card.
     """
     current_actor().require(Permission.CARD_OPEN)
     current_actor().require(Permission.CLIENT_EDIT)
+    if cardkeys.holds_newest() is False:
+        raise NotAllowed
     return _keep_card(client, card)
 
 

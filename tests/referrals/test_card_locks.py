@@ -11,6 +11,7 @@ from agencies.models import VaultKey
 from referrals import actions
 from referrals.actions import SealedCard
 from tests.attacks import postgres
+from tests.referrals.test_cards import let_in
 
 
 def save(world, client):
@@ -30,6 +31,8 @@ def busy(lasting_world):
         VaultKey.objects.create(
             agency_id=actor.agency_id, version=1, book_sealed=b"b", handover_public=b"p" * 32, handover_sealed=b"h"
         )  # fmt: skip
+    for role in ("caseworker", "supervisor"):
+        let_in(lasting_world, "A", role=role)
     with closing(postgres.superuser()) as other, other.cursor() as cursor:
         # What a foreign key to the agency takes.
         cursor.execute("SELECT 1 FROM agencies_agency WHERE id = %s FOR KEY SHARE", [client.agency_id])

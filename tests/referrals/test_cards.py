@@ -29,7 +29,8 @@ def text(sealed):
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
-def begin(world, letter, version=1):
+def begin(world, letter, version=1, holders=("caseworker", "supervisor")):
+    """The agency's key in this version, and who holds it."""
     with world.acting(letter, "supervisor") as actor:
         VaultKey.objects.create(
             agency_id=actor.agency_id,
@@ -39,13 +40,19 @@ def begin(world, letter, version=1):
             handover_sealed=b"key",
         )
 
+    for role in holders:
+        let_in(world, letter, version, role)
 
-def let_in(world, letter, version=1):
-    """Hand that version to the agency's caseworker."""
-    with world.acting(letter) as actor:
-        key = MemberKey.objects.create(
+
+def let_in(world, letter, version=1, role="caseworker"):
+    """Hand that version to the agency's person in this role."""
+    with world.acting(letter, role) as actor:
+        key = MemberKey.objects.filter(user_id=actor.user_id, ended_at=None).first()
+        key = key or MemberKey.objects.create(
             agency_id=actor.agency_id, user_id=actor.user_id, public_key=secrets.token_bytes(32)
         )
+        if KeyWrap.objects.filter(member=key, version=version).exists():
+            return
         facts = {"member": key, "sender": key, "wrapped": b"wrap", "tag": b"tag"}
         KeyWrap.objects.create(agency_id=actor.agency_id, version=version, **facts)
 
@@ -235,11 +242,30 @@ def test_after_a_change_of_the_key_older_cards_are_sealed_anew(world, client, br
     assert send(browser, "cards_reseal", {"cards": [old]}).status_code == 400
 
 
+def overwritten(world, client, browser):
+    """A worker who may change clients and has no key puts bytes over a colleague's card."""
+    begin(world, "A", holders=("supervisor",))
+    said = body(client)
+    send(world.browser("A", "supervisor"), "card_save", said)
+    answer = send(browser, "card_save", {**said, "revision": 1, "sealed": text(envelope())})
+    with world.acting("A"):
+        return answer.status_code, ContactCard.objects.get().revision
+
+
+def test_who_has_no_key_saves_no_card(world):
+    assert overwritten(world, world.client("A"), world.browser("A")) == (404, 1)
+
+
+def test_sabotage_whoever_changes_clients_could_put_garbage_over_a_card(world, monkeypatch):
+    monkeypatch.setattr(cardkeys, "holds_newest", lambda: True)
+    assert overwritten(world, world.client("A"), world.browser("A")) == (200, 2)
+
+
 def garbage(world, client, browser):
     """A worker without the newest key puts bytes over a colleague's card, as if sealed anew."""
     said = body(client)
     send(browser, "card_save", said)
-    begin(world, "A", version=2)
+    begin(world, "A", version=2, holders=())
     card = {**said, "revision": 1, "key_version": 2, "sealed": text(envelope(version=2))}
     answer = send(browser, "cards_reseal", {"cards": [card]})
     (stands,) = records(send(browser, "cards_open", {"clients": [str(client.pk)]}))

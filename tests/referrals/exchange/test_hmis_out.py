@@ -29,6 +29,7 @@ from referrals.models import Client, Enrollment
 from tests.referrals.agency_side import vaults
 from tests.referrals.exchange.bundles import small_network
 from tests.referrals.exchange.test_import_bundle import everything, own_inbox, take
+from tests.referrals.test_cards import let_in
 
 __all__ = ["own_inbox"]
 KEY = bytes(range(32))
@@ -100,6 +101,9 @@ def home(world: Any, tmp_path: Path) -> Any:
                 handover_public=b"p" * 32,
                 handover_sealed=b"h",
             )
+    for version in vaults.KEYS:
+        let_in(world, "A", version, "supervisor")
+    with world.acting("A", "supervisor"):
         now, by_source = int(time.time()), {one.source_key: one for one in Client.objects.all()}
         for source, _code, card in read_sealed(tmp_path / "cards.sealed", vault):
             where = {"client": str(by_source[source].pk), "revision": 1, "saved_at": now}

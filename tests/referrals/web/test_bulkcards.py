@@ -30,7 +30,7 @@ def hand_key(world, letter, role, version=1):
 
 @pytest.fixture
 def lead(world):
-    begin(world, "A")
+    begin(world, "A", holders=("caseworker",))
     hand_key(world, "A", "data_lead")
     return world.browser("A", "data_lead")
 
@@ -156,7 +156,7 @@ def test_more_than_200_cards_at_once_are_refused(world, lead):
     [("data_lead", 200), ("supervisor", 200), ("caseworker", 404), ("hotline", 404), ("partner_viewer", 404)],
 )
 def test_who_keeps_the_keys_brings_cards_in(world, role, status):
-    begin(world, "A")
+    begin(world, "A", holders=())
     hand_key(world, "A", role)
     browser = world.browser("A", role)
     client = world.client("A", "KH-1")
@@ -171,7 +171,7 @@ def test_without_the_newest_key_nobody_brings_cards_in(world, lead):
     client = world.client("A")
     other = world.browser("A", "supervisor")
     assert send(other, "cards_save_many", {"cards": [body(client)]}).status_code == 404
-    begin(world, "A", version=2)
+    begin(world, "A", version=2, holders=())
     late = body(client, key_version=2, sealed=text(envelope(2)))
     assert send(lead, "cards_save_many", {"cards": [late]}).status_code == 404
     hand_key(world, "A", "data_lead", version=2)
@@ -182,7 +182,7 @@ def test_the_page_says_what_is_missing_before_a_file_can_be_chosen(world):
     page = reverse("referrals:cards_in")
     browser = world.browser("A", "supervisor")
     assert 'data-closed="nobody"' in browser.get(page).content.decode()
-    begin(world, "A")
+    begin(world, "A", holders=())
     assert 'data-closed="nokey"' in browser.get(page).content.decode()
     hand_key(world, "A", "supervisor")
     said = browser.get(page).content.decode()
