@@ -124,7 +124,7 @@ def test_the_whole_card_is_read_on_the_clients_page(office, role):
             "Mail to this address": "Not asked: send none",
             "Emergency contact": "Odell Fern, aunt, 555-0101",
             "Related clients": "Wren Tall (Brother or sister)\nA client whose card you cannot open (Child)",
-            "Numbers": "Social Security number ends in 0000, Case 12",
+            "ID numbers": "Social Security number ends in 0000, Case 12",
         }
         assert whole.get_by_role("link", name="Change the card").count() == (role == "caseworker")
         assert faults(page, desk.heard, language="en", secrets=frozenset({"Linnet"})) == []
