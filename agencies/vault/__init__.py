@@ -4,8 +4,7 @@ Every agency has data keys of its own; they stand in the database, wrapped under
 stands in a folder outside it (setting CASEHUB_KEYS). What is sealed about one subject (a client, a draft)
 needs a key of that subject's own besides, which stands in that folder only and can be destroyed alone.
 Nothing else of the hub imports `cryptography`. How and why: docs/adr/0004-vault.md, 0012-shredding.md.
-Sealing by the agency's own staff, whose keys the hub never has, is not
-here.
+Sealing by the agency's own staff, whose keys the hub never has, is not here.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -156,8 +155,8 @@ def destroy_agency_keys(agency: int) -> None:
     """Shred all that was sealed for the agency and all its tokens, when the caller's transaction commits.
 
     This process forgets the keys at once, any other within a second, and its subjects' keys are overwritten.
-    Backups of the database hold the
-    wrapped keys still: rotate the key-encryption key after it and remove the old one to shred those too.
+    Backups of the database hold the wrapped keys still: rotate the key-encryption key after it and remove
+    the old one to shred those too.
     """
     _keyring.destroy_agency_keys(agency)
 

@@ -99,19 +99,15 @@ class RetentionPage(Page):
     def context(self) -> dict[str, Any]:
         today = timezone.localdate()
         months = shredders.months_kept()
-        later = shredders.due(today + shredders.NOTICE)
-        due = [one for one in later if one in set(shredders.due(today))] if later else []
-        soon = [one for one in later if one not in set(due)]
+        due = shredders.due(today)
+        now = {one.client for one in due}
+        soon = [one for one in shredders.due(today + shredders.NOTICE) if one.client not in now]
         return {
             "may_set": self.actor.may(Permission.AGENCY_MANAGE),
             "months": months,
             "proposed": shredders.PROPOSED_MONTHS,
             "form": MonthsForm(initial={"months": months or shredders.PROPOSED_MONTHS}),
             "hold_form": HoldForm(),
-            "due": due,
-            "going": [one for one in due if not one.is_held],
-            "held": [one for one in due if one.is_held],
-            "soon": soon,
             "lists": [
                 (gettext("Due now"), self._rows([one for one in due if not one.is_held])),
                 (gettext("Due within 30 days"), self._rows(soon)),

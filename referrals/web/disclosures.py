@@ -25,7 +25,7 @@ from referrals import disclosures, queries
 from referrals.disclosures import SealedPart
 from referrals.models import Client, Handover, Offer
 from referrals.picklists import DisclosureClass, DisclosurePurpose
-from referrals.web.cards import CardsView, closed_state
+from referrals.web.cards import CardsView, as_uuid, closed_state
 from referrals.web.entry import ClientPage
 
 
@@ -34,13 +34,6 @@ def _data(said: Any) -> bytes:
     try:
         return base64.b64decode(said + "=" * (-len(said) % 4), altchars=b"-_", validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
-        raise ValidationError(_("This request was not understood.")) from error
-
-
-def _id(said: Any) -> UUID:
-    try:
-        return UUID(said)
-    except (TypeError, ValueError, AttributeError) as error:
         raise ValidationError(_("This request was not understood.")) from error
 
 
@@ -55,7 +48,7 @@ def _part(said: Any) -> SealedPart:
     if not isinstance(said, dict):
         raise ValidationError(_("This request was not understood."))
     return SealedPart(
-        id=_id(said.get("id")),
+        id=as_uuid(said.get("id")),
         data_class=str(said.get("data_class")),
         sealed=_data(said.get("sealed")),
         tag=_data(said.get("tag")),
@@ -94,13 +87,13 @@ class HandoverNew(CardsView):
     needs = {"POST": Permission.REFERRAL_SEND}
 
     def answer(self, said: dict[str, Any]) -> HttpResponse:
-        client = get_object_or_404(Client, pk=_id(said.get("client")))
+        client = get_object_or_404(Client, pk=as_uuid(said.get("client")))
         parts, receiver = said.get("parts"), said.get("receiver")
         if not isinstance(parts, list) or len(parts) > len(DisclosureClass):
             raise ValidationError(_("This request was not understood."))
         if isinstance(receiver, bool) or not isinstance(receiver, int) or not 0 < receiver < 2**31:
             raise ValidationError(_("This request was not understood."))
-        offer = get_object_or_404(Offer, pk=_id(said["offer"])) if said.get("offer") else None
+        offer = get_object_or_404(Offer, pk=as_uuid(said["offer"])) if said.get("offer") else None
         handover = disclosures.hand_over(
             client=client,
             receiver_id=receiver,
