@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from agencies import jobs
+from agencies.actions import grant_role
 from agencies.scope import Actor, acting_as
 from referrals import actions, queries
 from referrals.agency_side.cards import seal_sheet
@@ -250,7 +251,7 @@ def read_card(desk, client):
 
 
 def write_card(desk, client, fields, seal_as=None):
-    """A card as it stands before: sealed by the browser's own code, kept by a supervisor."""
+    """A card as it stands before: sealed by the browser's own code, kept by a caseworker who holds its key."""
     card = {"v": 1}
     for label, value in fields.items():
         *groups, last = PATHS[label]
@@ -259,7 +260,8 @@ def write_card(desk, client, fields, seal_as=None):
             place = place.setdefault(group, {})
         place[last] = value
     said = desk.page.evaluate(WRITE, [str((seal_as or client).pk), card])
-    with desk.world.acting("A", "supervisor"):
+    grant_role(desk.seat.user, desk.world.agency("A"), "caseworker")
+    with desk.world.acting("A", "data_lead"):
         actions.save_card(client=client, card=sealed_card(said))
 
 

@@ -6,6 +6,7 @@ import os
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.chromium import Heard
 from tests.browser.test_passkeys import Computer
@@ -72,7 +73,7 @@ def let_in(first, second, phrase):
     first.write("Passphrase for the cards", phrase)
     first.press_words("Open with passphrase")
     first.reads("Done.")
-    assert not first.page.locator("[data-waiting]:visible").count()
+    expect(first.page.locator("[data-waiting]:visible")).to_have_count(0)
     first.look("let in")
     own = first.page.locator("[data-keys-code]").inner_text()
     second.reads("You were let in")  # the page notices by itself
