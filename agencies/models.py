@@ -1,8 +1,8 @@
 """Who takes part, what they are paid for, who works there, and the record that they did.
 
-Client data stands in `referrals`. `Agency`, `User`, `Membership`, `DataKey` and `SpentChallenge` are the
-platform's own tables; every other table here belongs to one agency and is held by row security like a client
-table.
+Client data stands in `referrals`. `Agency`, `User`, `Membership`, `DataKey`, `SpentChallenge`, `KeyHolder` and
+`LinkEpoch` are the platform's own tables; every other table here belongs to one agency and is held by row
+security like a client table.
 """
 
 import uuid
@@ -423,6 +423,7 @@ class SharingAgreement(models.Model):
     version = models.PositiveIntegerField()
     shares_totals = models.BooleanField(default=True)
     shares_tokens_under_release = models.BooleanField(default=False)
+    shares_tokens_without_release = models.BooleanField(default=False)
     minimum_cell = models.PositiveSmallIntegerField(default=11)
     text_digest = models.CharField(max_length=64)
     signed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
@@ -436,6 +437,7 @@ class SharingAgreement(models.Model):
             "version",
             "shares_totals",
             "shares_tokens_under_release",
+            "shares_tokens_without_release",
             "minimum_cell",
             "text_digest",
             "signed_by",
@@ -828,3 +830,85 @@ class KeyWrap(models.Model):
 
     def __str__(self) -> str:
         return f"v{self.version}"
+
+
+class KeyHolder(models.Model):
+    """One of the three key holders, as the hub reaches it: a body of its own runs it (ADR 15).
+
+    The hub's own table, of no agency. Linkage is on while all three are in use and an epoch runs.
+    """
+
+    number = models.PositiveSmallIntegerField(primary_key=True)
+    url = models.URLField(max_length=200)
+    body = models.CharField(max_length=120)
+    in_use_since = models.DateTimeField(null=True, blank=True)
+
+    privacy = Privacy(open={"number", "url", "body", "in_use_since"})
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(number__gte=1, number__lte=3), name="there_are_three_key_holders"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}"
+
+
+class LinkEpoch(models.Model):
+    """One key of the key holders, from when the hub took it to use until its tokens were given up.
+
+    Two run while a rotation's overlap lasts. `fingerprint` is what the holders read to each other. The hub's
+    own table, of no agency.
+    """
+
+    number = models.PositiveIntegerField(primary_key=True)
+    fingerprint = models.CharField(max_length=39)
+    began_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    privacy = Privacy(open={"number", "fingerprint", "began_at", "ended_at"})
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ended_at=None) | models.Q(ended_at__gte=models.F("began_at")),
+                name="an_epoch_ends_after_it_began",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}"
+
+
+class HolderFile(models.Model):
+    """What an agency got from the three key holders, sealed by its own people: the hub can't ask in its name.
+
+    `version` is the vault key version it is sealed under, `epoch` the newest epoch that it speaks of. The highest
+    `serial` is in force: each save takes the next one, so that nobody writes over what they have not seen.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    epoch = models.PositiveIntegerField()
+    sealed = models.BinaryField()
+    serial = models.PositiveIntegerField()
+    put_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    put_at = models.DateTimeField(db_default=Now())
+
+    privacy = Privacy(
+        direct={"sealed"}, open={"id", "agency", "version", "epoch", "serial", "put_by", "put_at"}
+    )
+
+    class Meta:
+        ordering = ["agency", "-serial"]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "serial"], name="a_holders_file_is_saved_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agency_id} #{self.serial}"

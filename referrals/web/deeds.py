@@ -96,6 +96,7 @@ NOUNS: dict[str, Promise] = {
     "grantreport": gettext_lazy("grant report"),
     "handover": gettext_lazy("handing over of details"),
     "handoverkey": gettext_lazy("key for what is handed to us"),
+    "holderfile": gettext_lazy("file of the key holders"),
     "import": gettext_lazy("import"),
     "importedrow": gettext_lazy("row of an imported file"),
     "importproblem": gettext_lazy("problem of an import"),

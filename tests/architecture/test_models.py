@@ -76,6 +76,7 @@ NOT_SCOPED = {
     "agencies.Award": "below scope",
     "agencies.AwardProject": "below scope",
     "agencies.SharingAgreement": "below scope",
+    "agencies.HolderFile": "below scope",
     "agencies.HandoverKey": "below scope",
     "agencies.KeyWrap": "below scope",
     "agencies.MemberKey": "below scope",
