@@ -1352,6 +1352,7 @@ class DisclosurePurpose(Picklist, source="casehub"):
     REFERRAL = "referral", _("A referral")
     CASE_CONFERENCE = "case_conference", _("A case conference")
     WORKING_TOGETHER = "working_together", _("Working with the client together")
+    COMPELLED = "compelled", _("A court order or a law that demands it")
 
     @property
     def days(self) -> int:
@@ -1361,6 +1362,103 @@ class DisclosurePurpose(Picklist, source="casehub"):
 
 MOST_DISCLOSED = timedelta(days=180)
 """No disclosure lasts longer: 28 CFR 94.115 asks that a release be reasonably limited in time."""
+
+
+class ReleaseClass(Picklist, source="casehub; DisclosureClass, and the two that the hub may be allowed"):
+    """What one release allows. There is no value for everything (28 CFR 94.115)."""
+
+    IDENTITY = DisclosureClass.IDENTITY.value, DisclosureClass.IDENTITY.label
+    CONTACT = DisclosureClass.CONTACT.value, DisclosureClass.CONTACT.label
+    SAFETY = DisclosureClass.SAFETY.value, DisclosureClass.SAFETY.label
+    LANGUAGE = DisclosureClass.LANGUAGE.value, DisclosureClass.LANGUAGE.label
+    EMERGENCY = DisclosureClass.EMERGENCY.value, DisclosureClass.EMERGENCY.label
+    NUMBERS = DisclosureClass.NUMBERS.value, DisclosureClass.NUMBERS.label
+    COUNT = "count", _("Being counted once among the agencies named")
+    CONFIRM = "confirm", _("Asking the agencies named whether two records are one person")
+
+    @property
+    def is_for_hub(self) -> bool:
+        """Whether it is the hub that is allowed this, and not another agency."""
+        return self in (ReleaseClass.COUNT, ReleaseClass.CONFIRM)
+
+
+class ReleasePurpose(Picklist, source="casehub"):
+    """What a release is for, and so how long is proposed."""
+
+    REFERRAL = "referral", _("A referral")
+    CASE_CONFERENCE = "case_conference", _("A case conference")
+    WORKING_TOGETHER = "working_together", _("Working with the client together")
+    COUNTING = "counting", _("Counting people once across agencies")
+
+    @property
+    def days(self) -> int:
+        """How many days are proposed, today among them; the client chooses."""
+        return 30 if self is ReleasePurpose.REFERRAL else 90
+
+    @property
+    def is_for_hub(self) -> bool:
+        """Whether its recipient is the hub, and not another agency."""
+        return self is ReleasePurpose.COUNTING
+
+
+class LongerReason(Picklist, source="casehub"):
+    """Why a release lasts longer than its purpose proposes."""
+
+    AWARD_PERIOD = "award_period", _("Until the grant that pays for this ends")
+    LATER_REVIEW = "later_review", _("The next review is later")
+    COURT_DATE = "court_date", _("A court or immigration date is later")
+    LONG_PROGRAM = "long_program", _("The program they take part in lasts longer")
+    CLIENT_ASKED = "client_asked", _("The client asked for it, so as not to sign again")
+
+
+class SignerCapacity(Picklist, source="28 CFR 94.115(a)(2)"):
+    """As what somebody signs. Who they are stays on paper or on the contact card."""
+
+    CLIENT = "client", _("The client")
+    MINOR = "minor", _("The client, under 18, alone")
+    PARENT = "parent", _("A parent")
+    GUARDIAN = "guardian", _("A guardian")
+    REPRESENTATIVE = "representative", _("A representative appointed by a court")
+
+
+class SigningWay(Picklist, source="casehub"):
+    PAPER = "paper", _("On paper")
+    SCREEN = "screen", _("By the client on this screen")
+    READ_ALOUD = "read_aloud", _("Read aloud to the client, then signed")
+
+
+class RevocationWay(Picklist, source="casehub"):
+    ORALLY = "orally", _("They said so")
+    IN_WRITING = "in_writing", _("In writing")
+
+
+class CompelledBasis(Picklist, source="34 USC 12291(b)(2)(C); 28 CFR 94.115(a)(3)"):
+    """What alone lets an agency disclose without a release. A subpoena is none of these."""
+
+    COURT_ORDER = "court_order", _("An order signed by a judge")
+    STATUTE = "statute", _("A law that demands it")
+    MANDATED_REPORT = "mandated_report", _("A report that the law makes us give")
+
+
+class ClientNotice(Picklist, source="34 USC 12291(b)(2)(C)"):
+    """Whether the client was told of a disclosure that they did not allow."""
+
+    TOLD_BEFORE = "told_before", _("Told before")
+    TOLD_AFTER = "told_after", _("Told after")
+    NOT_REACHED = "not_reached", _("We tried and could not reach them")
+    UNSAFE = "unsafe", _("Not told: it would put somebody in danger")
+    FORBIDDEN = "forbidden", _("Not told: the order forbids it")
+
+
+class DisclosureNotice(Picklist, source="42 CFR 2.32; 34 CFR 99.33"):
+    """The notice that goes across with what is handed over."""
+
+    PART_2 = "part_2", _("Substance use records, 42 CFR part 2")
+    FERPA = "ferpa", _("School records, FERPA")
+
+
+LONGEST_RELEASE = timedelta(days=366)
+"""A year, a leap day in it: no release lasts longer, whatever the reason."""
 
 
 LISTS: dict[str, type[Picklist]] = {cls.__name__: cls for cls in Picklist.__subclasses__()}

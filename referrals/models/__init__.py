@@ -7,12 +7,14 @@ from referrals.models.disclosures import Disclosure, Handover
 from referrals.models.enrollments import Enrollment, Service
 from referrals.models.handover import Offer, Referral, Response
 from referrals.models.imports import ColumnMapping, Import, ImportedRow, ImportProblem, RefusedRows
+from referrals.models.releases import CompelledDisclosure, ReleaseOfInformation, SigningRule
 from referrals.models.retention import LegalHold, Shredding
 
 __all__ = [
     "Client",
     "ClientOpenedTo",
     "ColumnMapping",
+    "CompelledDisclosure",
     "ContactCard",
     "Disclosure",
     "Draft",
@@ -26,10 +28,12 @@ __all__ = [
     "Offer",
     "Referral",
     "RefusedRows",
+    "ReleaseOfInformation",
     "Response",
     "Restriction",
     "Screening",
     "Service",
     "Shredding",
+    "SigningRule",
     "Touchpoint",
 ]

@@ -14,8 +14,9 @@ from agencies.privacy import Privacy
 from agencies.scope import Scoped
 from referrals import picklists
 from referrals.models.clients import Client
-from referrals.models.fields import PicklistField
+from referrals.models.fields import PicklistField, PicklistsField
 from referrals.models.handover import Offer
+from referrals.models.releases import CompelledDisclosure, ReleaseOfInformation
 from referrals.picklists import MOST_DISCLOSED
 
 
@@ -47,18 +48,34 @@ class Disclosure(Scoped):
     The receiver reads the row from `starts_at` until before `ends_at`, by the database's statement clock,
     unless it was withdrawn; the policy says so (migration 0007). `sealed_e2e` and `tag` are emptied soon
     after, or when the client's identity is shredded; the hub's cover, under the row's own key, goes with them
-    (ADR 0012). `release` names the release of information it stands under: the id of the handing-over until
-    those exist.
+    (ADR 0012). It stands under a `release`, no longer than that and for a class named there, or under what
+    `compelled` it; never both (migration 0008). `notices` are the notices of the law that go with it.
     """
 
     handover = models.ForeignKey(Handover, models.PROTECT, related_name="disclosures", db_constraint=False)
     receiver = models.ForeignKey("agencies.Agency", models.PROTECT, related_name="+")
-    release = models.UUIDField()
+    release = models.ForeignKey(
+        ReleaseOfInformation,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="disclosures",
+        db_constraint=False,
+    )
+    compelled = models.ForeignKey(
+        CompelledDisclosure,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="disclosures",
+        db_constraint=False,
+    )
     offer = models.ForeignKey(
         Offer, models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False
     )
     data_class = PicklistField(picklists.DisclosureClass)
     purpose = PicklistField(picklists.DisclosurePurpose)
+    notices = PicklistsField(picklists.DisclosureNotice)
     sealed_e2e = models.BinaryField(blank=True)
     tag = models.BinaryField(max_length=32, blank=True)
     receiver_key = models.BinaryField(max_length=32)
@@ -74,9 +91,11 @@ class Disclosure(Scoped):
         linkable={
             "handover",
             "release",
+            "compelled",
             "offer",
             "data_class",
             "purpose",
+            "notices",
             "starts_at",
             "ends_at",
             "withdrawn_at",
@@ -89,12 +108,16 @@ class Disclosure(Scoped):
         indexes = [models.Index(fields=["receiver", "ends_at"], name="disclosures_by_receiver")]
         constraints = [
             models.UniqueConstraint(
-                fields=["agency", "release", "data_class"], name="a_release_discloses_a_class_once"
+                fields=["agency", "handover", "data_class"], name="a_class_is_handed_over_once"
             ),
             models.CheckConstraint(condition=~Q(receiver=F("agency")), name="a_disclosure_leaves_the_agency"),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at"), ends_at__lte=F("starts_at") + MOST_DISCLOSED),
                 name="a_disclosure_ends_in_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(release__isnull=False, compelled=None) | Q(release=None, compelled__isnull=False),
+                name="a_disclosure_is_allowed_or_compelled",
             ),
         ]
 
