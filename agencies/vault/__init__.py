@@ -21,6 +21,7 @@ from agencies.vault import mirror, rows
 from agencies.vault.box import VaultError
 from agencies.vault.kek import KeyFolder, KeyFolderError
 from agencies.vault.keys import Keyring, Progress
+from agencies.vault.peppers import Peppers
 from agencies.vault.store import DatabaseStore
 from agencies.vault.subjects import Shredded, SubjectKeys
 
@@ -30,6 +31,7 @@ __all__ = [
     "Shredded",
     "VaultError",
     "destroy_agency_keys",
+    "destroy_pepper",
     "destroy_subject_keys",
     "ensure_kek",
     "finish_destroying",
@@ -38,6 +40,8 @@ __all__ = [
     "make_subject_keys",
     "mirror_keys",
     "open_agency_keys",
+    "pepper",
+    "pepper_stands",
     "remove_old_key_encryption_keys",
     "reseal",
     "reseal_rows",
@@ -181,6 +185,24 @@ def reseal_rows(
     return rows.reseal_rows(_keyring, model, field, place=place, agency=agency, subject=subject, scope=scope)
 
 
+def pepper(token: bytes, *, epoch: int) -> bytes:
+    """A linkage token (16 bytes) under the hub's own key of the key holders' epoch: 16 bytes, for the database.
+
+    The key is made on first use. Raises Shredded after `destroy_pepper`, ValueError for another size.
+    """
+    return Peppers(_folder()).put_on(token, epoch=epoch)
+
+
+def destroy_pepper(epoch: int) -> None:
+    """Overwrite the epoch's key: its tokens, in every backup too, can't be made or compared any more."""
+    Peppers(_folder()).destroy(epoch)
+
+
+def pepper_stands(epoch: int) -> bool:
+    """Whether the epoch has a key that was not destroyed."""
+    return Peppers(_folder()).stands(epoch)
+
+
 def ensure_kek() -> str:
     """Make the folder and the first key-encryption key where there is none; the current one's id."""
     return _folder().ensure()
@@ -220,7 +242,7 @@ def mirror_keys() -> int:
 
 def key_folder_problems() -> list[str]:
     """What keeps the folder of keys from use, a sentence each, for the system check."""
-    return _folder().problems() + _subjects().problems()
+    return _folder().problems() + _subjects().problems() + Peppers(_folder()).problems()
 
 
 def _folder() -> KeyFolder:

@@ -52,13 +52,13 @@ class KeyFolder:
     def ensure(self) -> str:
         """The current key's id; makes the folder and the first key where there is none."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._locked():
+        with self.locked():
             return self.current() if (self.path / "current").exists() else self._make()
 
     def make_current(self) -> str:
         """A new key, from now on the one that wraps. Older ones stay until `remove_old`."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._locked():
+        with self.locked():
             return self._make()
 
     def current(self) -> str:
@@ -99,7 +99,7 @@ class KeyFolder:
         Nothing goes until the current key has stood for GRACE_SECONDS. What was wrapped under a deleted key
         is lost, in every backup of the database too: that is the use of deleting it.
         """
-        with self._locked():
+        with self.locked():
             current = self.current()
             self._read(current)
             if time.time() - (self.path / "current").stat().st_mtime < GRACE_SECONDS:
@@ -137,27 +137,16 @@ class KeyFolder:
         return self.path / f"kek-{kek_id}.key"
 
     def _read(self, kek_id: str) -> bytes:
-        path = self._file(kek_id)
-        try:
-            with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                key = file.read(KEY_SIZE + 1)
-        except OSError as error:
-            raise KeyFolderError(f"{path} can't be read: {error.strerror}") from None
-        if mode & 0o077:
-            raise KeyFolderError(f"{path} is open to others than its owner: run chmod 600 on it")
-        if len(key) != KEY_SIZE:
-            raise KeyFolderError(f"{path} does not hold {KEY_SIZE} bytes")
-        return key
+        return read_key(self._file(kek_id))
 
     def _make(self) -> str:
         """The key first, its name after: a crash between the two leaves a key that nobody uses."""
         kek_id = secrets.token_hex(6)
-        self._write(self._file(kek_id), secrets.token_bytes(KEY_SIZE))
-        self._write(self.path / "current", f"{kek_id}\n".encode())
+        self.write(self._file(kek_id), secrets.token_bytes(KEY_SIZE))
+        self.write(self.path / "current", f"{kek_id}\n".encode())
         return kek_id
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def write(self, path: Path, content: bytes) -> None:
         """Whole or not at all, and on the disk when this returns."""
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -175,7 +164,7 @@ class KeyFolder:
             os.close(folder)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """One process at a time changes the folder; the lock goes with the process that held it."""
         lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -183,6 +172,21 @@ class KeyFolder:
             yield
         finally:
             os.close(lock)
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file. Raises KeyFolderError for one that is missing, open to others, or of another size."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            key = file.read(KEY_SIZE + 1)
+    except OSError as error:
+        raise KeyFolderError(f"{path} can't be read: {error.strerror}") from None
+    if mode & 0o077:
+        raise KeyFolderError(f"{path} is open to others than its owner: run chmod 600 on it")
+    if len(key) != KEY_SIZE:
+        raise KeyFolderError(f"{path} does not hold {KEY_SIZE} bytes")
+    return key
 
 
 def _sealed(cipher: AESGCM, data_key: bytes, place: KeyPlace) -> bytes:

@@ -6,8 +6,8 @@ A copy that kept yesterday's files would bring back what was shredded since. Pur
 import os
 from pathlib import Path
 
-from agencies.vault.kek import KeyFolderError
-from agencies.vault.subjects import DESTROYED, ID_SIZE, RECORD
+from agencies.vault.kek import KEY_SIZE, KeyFolderError
+from agencies.vault.subjects import DESTROYED, ID_SIZE
 
 # Made by hand once on the disk that holds the copy.
 MARK = "casehub-key-copy"
@@ -29,9 +29,12 @@ def mirror(source: Path, to: Path) -> int:
         raise KeyFolderError(f"{to} has no file {MARK}: mount the disk; for a new copy, make that file once")
     copies = {path.name: path for path in to.iterdir() if _is_key(path)}
     for name, copy in copies.items():
-        if name.startswith("subjects-") and (name not in keys or _size(keys[name]) < _size(copy)):
+        if not name.startswith(("subjects-", "pepper-")):
+            continue
+        if name not in keys or _size(keys[name]) < _size(copy):
             raise KeyFolderError(f"{source / name} has fewer keys than its copy: restore it from {to}")
-        if name.startswith("subjects-") and _came_back(keys[name].read_bytes(), copy.read_bytes()):
+        begins = ID_SIZE if name.startswith("subjects-") else 0
+        if _came_back(keys[name].read_bytes(), copy.read_bytes(), begins=begins):
             raise KeyFolderError(f"{source / name} has keys again that were destroyed: it is an old copy")
     changed = sum(_copy(path, to / name) for name, path in sorted(keys.items()))
     for name in sorted(copies.keys() - keys.keys()):
@@ -41,16 +44,22 @@ def mirror(source: Path, to: Path) -> int:
     return changed
 
 
-def _came_back(now: bytes, copy: bytes) -> bool:
-    """Whether a record that is destroyed in the copy has a key in the folder."""
+def _came_back(now: bytes, copy: bytes, *, begins: int) -> bool:
+    """Whether a record that is destroyed in the copy has a key in the folder, `begins` bytes into it."""
+    record = begins + KEY_SIZE
     return any(
-        copy[at + ID_SIZE : at + RECORD] == DESTROYED and now[at + ID_SIZE : at + RECORD] != DESTROYED
-        for at in range(0, len(copy) // RECORD * RECORD, RECORD)
+        copy[at + begins : at + record] == DESTROYED and now[at + begins : at + record] != DESTROYED
+        for at in range(0, len(copy) // record * record, record)
     )
 
 
 def _is_key(path: Path) -> bool:
-    return path.name == "current" or path.match("kek-*.key") or path.match("subjects-*.keys")
+    return (
+        path.name == "current"
+        or path.match("kek-*.key")
+        or path.match("subjects-*.keys")
+        or path.match("pepper-*.key")
+    )
 
 
 def _size(path: Path) -> int:
