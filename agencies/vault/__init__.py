@@ -186,7 +186,7 @@ def reseal_rows(
 
 
 def pepper(token: bytes, *, epoch: int) -> bytes:
-    """A linkage token (16 bytes) under the hub's own key of the key holders' epoch: 16 bytes, for the database.
+    """A linkage token (16 bytes) under the hub's own key of the holders' epoch: 16 bytes, for the database.
 
     The key is made on first use. Raises Shredded after `destroy_pepper`, ValueError for another size.
     """

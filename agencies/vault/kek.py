@@ -175,7 +175,7 @@ class KeyFolder:
 
 
 def read_key(path: Path) -> bytes:
-    """The key in a file. Raises KeyFolderError for one that is missing, open to others, or of another size."""
+    """The key in a file. Raises KeyFolderError: it is missing, open to others, or of another size."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

@@ -54,12 +54,8 @@ def _came_back(now: bytes, copy: bytes, *, begins: int) -> bool:
 
 
 def _is_key(path: Path) -> bool:
-    return (
-        path.name == "current"
-        or path.match("kek-*.key")
-        or path.match("subjects-*.keys")
-        or path.match("pepper-*.key")
-    )
+    kinds = ("kek-*.key", "subjects-*.keys", "pepper-*.key")
+    return path.name == "current" or any(path.match(kind) for kind in kinds)
 
 
 def _size(path: Path) -> int:

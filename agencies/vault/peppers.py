@@ -1,7 +1,7 @@
 """The hub's own key over linkage tokens, one for each epoch: a file in the key folder, and in no database.
 
-A token in the database is what the key holders gave, keyed once more here: who steals the database alone can't
-compare it with anything. A pepper that was destroyed is 32 zeros for good, so that no copy brings it back.
+A token in the database is what the key holders gave, keyed once more here: who steals the database alone
+can compare it with nothing. A pepper that was destroyed is 32 zeros for good, so that no copy brings it back.
 """
 
 import hashlib
