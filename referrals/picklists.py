@@ -1421,6 +1421,23 @@ class SignerCapacity(Picklist, source="28 CFR 94.115(a)(2)"):
     REPRESENTATIVE = "representative", _("A representative appointed by a court")
 
 
+class InterpreterUse(Picklist, source="casehub"):
+    """Whether and how somebody interpreted when a release was explained."""
+
+    NONE = "none", _("Not needed")
+    IN_PERSON = "in_person", _("Yes, in person")
+    BY_PHONE = "by_phone", _("Yes, by phone or video")
+    BY_STAFF = "by_staff", _("Yes, by a member of staff")
+
+
+class CopyGiven(Picklist, source="28 CFR 94.115; casehub"):
+    """What became of the client's own copy of a release."""
+
+    GIVEN = "given", _("The client has it")
+    DECLINED = "declined", _("Offered, and they did not want one")
+    UNSAFE = "unsafe", _("Not given: unsafe to carry. We keep it for them")
+
+
 class SigningWay(Picklist, source="casehub"):
     PAPER = "paper", _("On paper")
     SCREEN = "screen", _("By the client on this screen")
