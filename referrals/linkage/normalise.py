@@ -22,17 +22,18 @@ FOLD = {
     "ħ": "h", "ŋ": "n", "ŧ": "t", "ə": "a", "ɓ": "b", "ɗ": "d", "ƙ": "k", "ơ": "o", "ư": "u",
 }  # fmt: skip
 # Written inside a name without parting it: O'Brien, Ha'o, St. John, soft hyphens and joiners.
-_JOINING = re.compile("[.'`´‘’‛ʹʻʼʽˈ′\u00ad\u200b-\u200f\u2060\ufeff]")
-_TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "sr", "sra", "srta"})
-_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "2nd", "3rd", "4th", "esq", "junior", "senior"})
+JOINING = "[.'`´‘’‛ʹʻʼʽˈ′\u00ad\u200b-\u200f\u2060\ufeff]"
+_JOINING = re.compile(JOINING)
+TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "sr", "sra", "srta"})
+SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "2nd", "3rd", "4th", "esq", "junior", "senior"})
 # fmt: off
-_PARTICLES = frozenset((
+PARTICLES = frozenset((
     "al", "abu", "ap", "ben", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "di", "do",
     "dos", "du", "e", "el", "ibn", "la", "las", "le", "lo", "los", "mac", "mc", "san", "santa", "st", "van",
     "vel", "von", "y", "zu",
 ))
 # What is written where no name is known; words parted by hyphens. A name of one repeated letter is none.
-_NO_NAME = frozenset((
+NO_NAME = frozenset((
     "adult", "anon", "anonymous", "baby", "babyboy", "babygirl", "boy", "child", "client", "confidential",
     "deceased", "declined", "dk", "doe", "female", "fnu", "girl", "infant", "jane-doe", "john-doe", "lnu",
     "male", "mother", "n-a", "name", "newborn", "nfn", "nil", "nln", "nmn", "no-name", "noname", "none",
@@ -41,7 +42,7 @@ _NO_NAME = frozenset((
     "unnamed", "victim", "withheld",
 ))
 # A word that empties the whole name, whatever stands beside it.
-_EMPTYING = frozenset((
+EMPTYING = frozenset((
     "anonymous", "baby", "babyboy", "babygirl", "fnu", "infant", "lnu", "newborn", "unknown", "unnamed",
     "unborn",
 ))
@@ -49,9 +50,9 @@ _EMPTYING = frozenset((
 _DATE = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?:[T ].*)?", re.ASCII)
 _DATE_US = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})", re.ASCII)
 # Numbers made up on the spot, or printed in a wallet once.
-_NO_SSN = frozenset({"123456789", "987654321", "078051120", *(9 * digit for digit in "0123456789")})
+NO_SSN = frozenset({"123456789", "987654321", "078051120", *(9 * digit for digit in "0123456789")})
 # ZIPs that stand for none.
-_NO_ZIP = frozenset({"00000", "11111", "12345", "99999"})
+NO_ZIP = frozenset({"00000", "11111", "12345", "99999"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +85,18 @@ class Birth:
 @lru_cache(maxsize=200_000)
 def name(text: str) -> Name:
     """A first or last name. No name is left of nothing, of "unknown", of "Baby Girl" and the like."""
-    words = _words(text)
-    if len(words) > 1 and words[0] in _TITLES:
-        words = words[1:]
-    while len(words) > 1 and words[-1] in _SUFFIXES:
-        words = words[:-1]
-    words = [kept for kept in (_letters(word) for word in words) if kept]
-    whole = "".join(words)
+    found = words(text)
+    if len(found) > 1 and found[0] in TITLES:
+        found = found[1:]
+    while len(found) > 1 and found[-1] in SUFFIXES:
+        found = found[:-1]
+    found = [kept for kept in (_letters(word) for word in found) if kept]
+    whole = "".join(found)
     repeated = len(whole) > 1 and len(set(whole)) == 1
-    if repeated or "-".join(words) in _NO_NAME or not _EMPTYING.isdisjoint(words):
+    if repeated or "-".join(found) in NO_NAME or not EMPTYING.isdisjoint(found):
         return Name()
-    kept = [word for word in words if word not in _PARTICLES]
-    halves = {"".join(kept), *(word for word in kept if len(word) > 2)} if len(words) > 1 else set()
+    kept = [word for word in found if word not in PARTICLES]
+    halves = {"".join(kept), *(word for word in kept if len(word) > 2)} if len(found) > 1 else set()
     return Name(whole, tuple(sorted(half for half in halves - {whole} if len(half) > 2)[:MOST_HALVES]))
 
 
@@ -121,7 +122,7 @@ def birth(text: str) -> Birth:
 def ssn4(text: str) -> str:
     """The last four digits of a social security number, or nothing: none written, 0000, 9999."""
     digits = "".join(c for c in text if c in "0123456789")
-    if len(digits) not in (4, 9) or digits in _NO_SSN:
+    if len(digits) not in (4, 9) or digits in NO_SSN:
         return ""
     last = digits[-4:]
     return "" if last in ("0000", "9999") else last
@@ -133,10 +134,11 @@ def zip5(text: str) -> str:
     if not (digits.isascii() and digits.isdigit()) or len(digits) not in (4, 5, 9):
         return ""
     found = digits.zfill(5)[:5]
-    return "" if found in _NO_ZIP else found
+    return "" if found in NO_ZIP else found
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """The words of a name, folded: letters and digits in lower case without marks."""
     plain = unicodedata.normalize("NFKD", _JOINING.sub("", text)).lower()
     letters = (
         FOLD.get(c, c) if (kind := unicodedata.category(c))[0] in "LN" else "" if kind[0] == "M" else " "

@@ -47,7 +47,13 @@ _DATES = (
 # fmt: on
 
 
-def _bent(draw: Random, name: str) -> str:
+def odd() -> tuple[str, ...]:
+    """Names that are none, and names that few programs think of."""
+    return _ODD
+
+
+def bent(draw: Random, name: str) -> str:
+    """The name in one of the ways people write it."""
     ways = (
         name,
         name.upper(),
@@ -64,11 +70,12 @@ def _bent(draw: Random, name: str) -> str:
     return draw.choice(ways)
 
 
-def _person(draw: Random) -> dict[str, object]:
+def written(draw: Random) -> dict[str, object]:
+    """A person as a desk would write them down."""
     born = f"{draw.randint(1930, 2015)}{draw.randint(1, 12):02}{draw.randint(1, 28):02}"
     person: dict[str, object] = {
-        "first": _bent(draw, draw.choice(_FIRST)) if draw.random() < 0.93 else draw.choice(_ODD),
-        "last": _bent(draw, draw.choice(_LAST)) if draw.random() < 0.93 else draw.choice(_ODD),
+        "first": bent(draw, draw.choice(_FIRST)) if draw.random() < 0.93 else draw.choice(_ODD),
+        "last": bent(draw, draw.choice(_LAST)) if draw.random() < 0.93 else draw.choice(_ODD),
         "dob": draw.choice(_DATES) if draw.random() < 0.3 else born,
         "ssn4": draw.choice(("", "0000", "123456789", "xxx-xx-1234", f"{draw.randrange(10000):04}")),
         "zip5": draw.choice(("", "99999", "8540", "90210-1234", f"{draw.randrange(100000):05}")),
@@ -80,10 +87,10 @@ def _person(draw: Random) -> dict[str, object]:
 
 def main() -> None:
     draw = Random(4)
-    names = dict.fromkeys([*_ODD, *(_bent(draw, draw.choice((*_FIRST, *_LAST))) for _ in range(4000))])
+    names = dict.fromkeys([*_ODD, *(bent(draw, draw.choice((*_FIRST, *_LAST))) for _ in range(4000))])
     people = []
     for number in range(300):
-        person, epoch = _person(draw), 1 + number % 3
+        person, epoch = written(draw), 1 + number % 3
         made = inputs(Person.of(**person), epoch=epoch)  # type: ignore[arg-type]
         people.append({"person": person, "epoch": epoch, "inputs": [[key, text.hex()] for key, text in made]})
     rows = [[text, (found := normalise.name(text)).whole, *found.halves] for text in names]
