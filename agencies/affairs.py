@@ -104,6 +104,12 @@ def sign_agreement(*, shares_totals: bool, text_digest: str) -> SharingAgreement
     return agreement
 
 
+def agreements() -> models.QuerySet[SharingAgreement]:
+    """All that the acting agency has signed, newest first."""
+    own = SharingAgreement.objects.filter(agency_id=current_actor().agency_id)
+    return own.select_related("signed_by").order_by("-version")
+
+
 def agreement_in_force(at: datetime | None = None) -> SharingAgreement | None:
     """The acting agency's agreement at that time, or now."""
     at = at or timezone.now()

@@ -750,6 +750,11 @@ def _take_wraps(
     )
 
 
+def box_of(body: Body, name: str, *, version: int) -> bytes:
+    """A padded box under that version of the vault key, as a browser sends it. Raises Unfit("shape")."""
+    return _box(body, name, PADDED, version=version)
+
+
 def text_of(box: bytes | memoryview) -> str:
     """Bytes as scripts read them: base64url without padding."""
     return base64.urlsafe_b64encode(bytes(box)).rstrip(b"=").decode()

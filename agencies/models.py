@@ -1,8 +1,8 @@
 """Who takes part, what they are paid for, who works there, and the record that they did.
 
-Client data stands in `referrals`. `Agency`, `User`, `Membership`, `DataKey`, `SpentChallenge`, `KeyHolder` and
-`LinkEpoch` are the platform's own tables; every other table here belongs to one agency and is held by row
-security like a client table.
+Client data stands in `referrals`. `Agency`, `User`, `Membership`, `DataKey`, `SpentChallenge`, `KeyHolder`
+and `LinkEpoch` are the platform's own tables; every other table here belongs to one agency and is held by
+row security like a client table.
 """
 
 import uuid
@@ -887,8 +887,9 @@ class LinkEpoch(models.Model):
 class HolderFile(models.Model):
     """What an agency got from the three key holders, sealed by its own people: the hub can't ask in its name.
 
-    `version` is the vault key version it is sealed under, `epoch` the newest epoch that it speaks of. The highest
-    `serial` is in force: each save takes the next one, so that nobody writes over what they have not seen.
+    `version` is the vault key version it is sealed under, `epoch` the newest epoch that it speaks of. The
+    highest `serial` is in force: each save takes the next one, so that nobody writes over what they have not
+    seen.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

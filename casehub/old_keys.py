@@ -2,6 +2,7 @@
 stands in agencies/cardkeys.py."""
 
 from agencies.cardkeys import version_in_force
+from agencies.linknet import seals_holder_file
 from agencies.models import VaultKey
 from agencies.scope import current_actor
 from agencies.scope.counting import counting
@@ -9,8 +10,9 @@ from referrals import disclosures
 
 
 def still_opens(version: int) -> bool:
-    """Whether anything stands under the version that only it opens: a card, or what was handed to us."""
-    return opens_a_card(version) or opens_a_disclosure(version)
+    """Whether anything stands under the version that only it opens: a card, what was handed to us, or the key
+    holders' file."""
+    return opens_a_card(version) or opens_a_disclosure(version) or seals_holder_file(version)
 
 
 def cards_left() -> int:

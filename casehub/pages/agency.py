@@ -24,7 +24,6 @@ from agencies.models import (
     Membership,
     Project,
     Regime,
-    SharingAgreement,
 )
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor
@@ -235,7 +234,7 @@ class SharingPage(Page):
             "agency": Agency.objects.get(pk=self.actor.agency_id),
             "in_force": affairs.agreement_in_force(),
             "handover_key": cardkeys.own_handover_key(),
-            "versions": SharingAgreement.objects.select_related("signed_by").order_by("-version"),
+            "versions": affairs.agreements(),
             "text": AGREEMENT,
             "form": AgreementForm(),
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connections, models
+from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
 from agencies.models import HandoverKey, SharingAgreement
@@ -117,7 +118,7 @@ class Wall:
         return self.bench.count(f"{table} WHERE agency_id = %s", self.id["A"]) == 0
 
     def every_agency_reads_what_is_published(self, table: str) -> bool:
-        """R has a hand-over key on a signed agreement."""
+        """R has a hand-over key on a signed agreement, which shares tokens."""
         self.app("S")
         return self.bench.count(f"{table} WHERE agency_id = %s", self.id["R"]) == 1
 
@@ -232,7 +233,8 @@ CLOSED: dict[str, str] = {}
 def wall(lasting_world) -> Iterator[Wall]:
     rows = Rows(lasting_world).everything("A", "B")
     lasting_world.person("R"), lasting_world.person("S")
-    on_it = rows.fresh(SharingAgreement, "R")
+    shares = {"signed_at": timezone.now(), "shares_tokens_under_release": True}
+    on_it = rows.fresh(SharingAgreement, "R", **shares)
     rows.fresh(HandoverKey, "R", agreement=on_it, ended_at=None)
     CLOSED.clear()
     CLOSED.update(_close_a_client(rows))
