@@ -20,13 +20,19 @@ from agencies.scope.counting import counting
 from reporting.grants.count import Award, FormCount, count_form
 from reporting.grants.form import GrantForm
 from reporting.measures import Counted, Measure, Period, measures
+from reporting.measures.links import linked_among
 from reporting.sdc import (
+    LINKED,
+    RELEASED,
     Coord,
+    Merged,
     Nested,
     NotReported,
     Policy,
     ProtectedTable,
     Provenance,
+    Range,
+    RawLinked,
     RawMedian,
     RawRange,
     RawTable,
@@ -99,11 +105,21 @@ def _spans(cursor: CursorWrapper, agencies: Sequence[int]) -> list[Span]:
     return [Span(*row) for row in cursor.fetchall()]
 
 
-def run_network(name: str, period: Period, actor: Actor, *, release: str = "") -> ProtectedTable:
+@dataclass(frozen=True, slots=True)
+class NetworkRun:
+    """A protected table, and what linking took off its people, if the table says so."""
+
+    table: ProtectedTable
+    merged: Merged | None
+
+
+def run_network(
+    name: str, period: Period, actor: Actor, *, release: str = "", before: Merged | None = None
+) -> NetworkRun:
     """The measure over every partner agency for a period that has ended, protected.
 
     Raises NotAllowed, and Unprotectable where nothing can be said safely. `release` is the label printed
-    with it.
+    with it, `before` what linking took off when such a measure last said so.
     """
     as_of = period.ends_at
     if as_of > timezone.now():
@@ -116,8 +132,12 @@ def run_network(name: str, period: Period, actor: Actor, *, release: str = "") -
         (expected,) = cursor.fetchone()
         cursor.execute(_REPORTING, {"agencies": partners, "end": as_of, "end_day": period.end})
         reporting = sorted(row[0] for row in cursor.fetchall())
-        raw = _raw(found, cursor, period, as_of, reporting, expected, release or "draft", network=True)
-    return protect(raw, Policy())
+        raw = _raw(
+            found, cursor, period, as_of, reporting, expected, release or "draft", network=True, before=before
+        )
+    table = protect(raw, Policy())
+    said = [one.links for at, one in raw.linked.items() if isinstance(table.cells[at], Range)]
+    return NetworkRun(table, said[0].merged() if said else None)
 
 
 def run_own(name: str, period: Period, actor: Actor, *, as_of: datetime | None = None) -> OwnTable:
@@ -153,6 +173,7 @@ def _raw(
     release: str,
     *,
     network: bool,
+    before: Merged | None = None,
 ) -> RawTable:
     found = measure.find(cursor, period, as_of, agencies)
     if network and (period.end.month, period.end.day) != (1, 1):
@@ -175,9 +196,11 @@ def _raw(
             beside.add(at)
             counts[at] = total
             relations.append(Sum(at, tuple((row, column) for row in rows)))
+    linked = _linked(found, cursor, agencies, by_cell, before or {}) if network and agencies else {}
+    figures = [*columns, *(("people", "median_days") if found.people_of else ())]
     return RawTable(
         title=str(measure.title),
-        axes={"stage": rows, "figure": [*columns, *(("people", "median_days") if found.people_of else ())]},
+        axes={"stage": rows, "figure": [*figures, *((LINKED, RELEASED) if linked else ())]},
         counts=counts,
         relations=relations,
         beside=frozenset(beside),
@@ -194,6 +217,7 @@ def _raw(
             for row in rows
             if agencies and found.people_of
         },
+        linked=linked,
         about=Provenance(
             source=_("Client records of the network's agencies")
             if expected > 1
@@ -207,6 +231,29 @@ def _raw(
             generated_at=timezone.now(),
         ),
     )
+
+
+def _linked(
+    found: Counted,
+    cursor: CursorWrapper,
+    agencies: list[int],
+    by_cell: dict[Coord, dict[str, int]],
+    before: Merged,
+) -> dict[Coord, RawLinked]:
+    """The rows whose people may be linked, with the links; none while nobody's clients have tokens."""
+    linked: dict[Coord, RawLinked] = {}
+    for row, who in found.members.items():
+        read = linked_among(cursor, agencies, who)
+        if read is not None:
+            linked[row, LINKED] = RawLinked(
+                by_agency=by_cell[row, found.people_of],
+                released=read.released,
+                links=read.links,
+                before=before,
+                cell=(row, "people"),
+                share_at=(row, RELEASED),
+            )
+    return linked
 
 
 def _without(found: Counted, columns: tuple[str, ...]) -> Counted:

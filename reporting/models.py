@@ -80,6 +80,27 @@ class Release(models.Model):
         return self.label
 
 
+class LinkedStep(models.Model):
+    """What linking took off a release's people when it was first shown, without each agency's rows in turn.
+
+    The next release shows such a range only if this moves far enough (reporting.sdc.linked). Never shown.
+    """
+
+    append_only = True
+
+    release = models.OneToOneField(Release, models.PROTECT, related_name="linked_step")
+    merged = models.JSONField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    privacy = Privacy(open={"id", "release", "merged", "made_at"})
+
+    class Meta:
+        ordering = ["-made_at", "-pk"]
+
+    def __str__(self) -> str:
+        return str(self.release_id)
+
+
 class Showing(models.Model):
     """That a release was shown: to whom, how. With the release's cells, the ledger of everything shown."""
 

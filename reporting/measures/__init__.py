@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -65,7 +66,8 @@ class Counted:
     `people_of` names the column whose clients the people range and the median of each row are about; empty
     where the rows are no people. `nested`: (row, column) whose clients all stand in another (row, column)
     too, so that one less the other is a count as well. `counted_up`: columns whose rows added up are a number
-    that other periods' tables tell. `unsaid`: columns that have no figure in this period."""
+    that other periods' tables tell. `unsaid`: columns that have no figure in this period. `members`: asks
+    which clients, as (agency, client), the people of a row are; only of rows whose people may be linked."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]
@@ -76,6 +78,7 @@ class Counted:
     nested: list[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=list)
     counted_up: tuple[str, ...] = ()
     unsaid: tuple[str, ...] = ()
+    members: dict[str, Callable[[], list[tuple[int, UUID]]]] = field(default_factory=dict)
 
 
 # (cursor of the counting door, period, as of, agencies whose rows count) -> what was found.

@@ -120,6 +120,10 @@ WITH {EVENTS}, first_sector AS (
 SELECT stage, COALESCE(first_sector.sector, ''), agency_id, count(DISTINCT client_id)
 FROM entered LEFT JOIN first_sector USING (agency_id, client_id) GROUP BY 1, 2, 3
 """  # noqa: S608
+# Those first met in the period: nobody is among them in two periods.
+IDENTIFIED = f"""
+WITH {EVENTS} SELECT DISTINCT agency_id, client_id FROM entered WHERE stage = 'identified'
+"""  # noqa: S608
 # From each entry in the period back to the client's latest entry into the stage just before.
 WAITED = f"""
 WITH {EVENTS}, waited AS (
@@ -183,4 +187,5 @@ def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: l
         nested=[(("lost", "entered"), ("lost", "now"))],
         # Everybody stands somewhere: all that ever entered, which the periods until now add up to.
         counted_up=("now",),
+        members={"identified": lambda: rows_of(cursor, IDENTIFIED, asked)},
     )

@@ -12,8 +12,8 @@ from agencies.models import User
 from agencies.scope import Actor
 from reporting import engine
 from reporting.measures import Period, measures
-from reporting.models import Calendar, Grid, Release, Showing
-from reporting.sdc import ProtectedTable, from_stored
+from reporting.models import Calendar, Grid, LinkedStep, Release, Showing
+from reporting.sdc import Merge, Merged, ProtectedTable, from_stored
 
 Channel = str
 
@@ -68,20 +68,30 @@ def release(name: str, period: Period, actor: Actor) -> Release:
     if existing is not None:
         return existing
     label = f"{name}-{period.start:%Y-%m}-{chosen.grid}"
-    table = engine.run_network(name, period, actor, release=label)
     with transaction.atomic():
-        made, _ = Release.objects.get_or_create(
+        # One after the other: each must know what the one before has shown of linked people.
+        Calendar.objects.select_for_update().get(pk=chosen.pk)
+        run = engine.run_network(name, period, actor, release=label, before=_last_step(name))
+        made, is_new = Release.objects.get_or_create(
             measure=name,
             period_start=period.start,
             period_end=period.end,
             defaults={
                 "label": label,
                 "measure_version": measures()[name].version,
-                "table": table.to_data(),
-                "digest": table.digest(),
+                "table": run.table.to_data(),
+                "digest": run.table.digest(),
             },
         )
+        if is_new and run.merged is not None:
+            LinkedStep.objects.create(release=made, merged=run.merged)
     return made
+
+
+def _last_step(name: str) -> Merged:
+    """What linking took off when it was last shown for this measure; empty if it never was."""
+    last = LinkedStep.objects.filter(release__measure=name).first()
+    return {left_out: Merge(*ends) for left_out, ends in last.merged.items()} if last else {}
 
 
 def latest(name: str) -> Release | None:

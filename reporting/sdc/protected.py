@@ -26,6 +26,7 @@ from reporting.sdc.shape import (
     NotReported,
     Range,
     Relation,
+    Share,
     Shown,
     Sum,
 )
@@ -179,6 +180,8 @@ def _check(cell: Cell, policy: Policy) -> None:
             fine = fine and (low == 0 or low >= policy.threshold) and max(low, policy.threshold) <= high
         case MedianDays(days):
             fine = type(days) is int and days >= 0
+        case Share(percent):
+            fine = type(percent) is int and 0 <= percent <= 100 and percent % policy.rounding == 0
         case _:
             fine = isinstance(cell, Hidden | NotReported)
     if not fine:
@@ -216,6 +219,8 @@ def _to_value(cell: Cell) -> int | str | dict[str, int] | None:
             return {"low": low, "high": high}
         case MedianDays(days):
             return {"median_days": days}
+        case Share(percent):
+            return {"percent": percent}
         case NotReported():
             return "not_reported"
         case _:
@@ -236,6 +241,8 @@ def _from_value(value: Any) -> Cell:
             return Range(low, high)
         case {"median_days": days}:
             return MedianDays(days)
+        case {"percent": percent}:
+            return Share(percent)
         case _:
             raise ValueError("a figure of no known kind")
 

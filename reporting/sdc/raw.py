@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 
+from reporting.sdc.linked import Links, Merged
 from reporting.sdc.shape import Coord, Figure, Nested, NotReported, Relation, Sum, line_of
 
 Counts = Mapping[Coord, Mapping[str, int] | NotReported]
@@ -70,6 +71,23 @@ class RawRange:
     cell: Coord | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RawLinked:
+    """Clients by agency of whom some are linked: the range that the links leave, and their share.
+
+    `cell` is where the same clients' range without links stands; this one is shown only if that is.
+    `released` are those of whom a release says that they may be counted once; `before` is what linking took
+    off when such a range was last shown, empty if none was.
+    """
+
+    by_agency: Mapping[str, int] = field(repr=False)
+    released: Mapping[str, int] = field(repr=False)
+    links: Links = field(repr=False)
+    before: Merged = field(repr=False)
+    cell: Coord
+    share_at: Coord
+
+
 @dataclass(frozen=True, kw_only=True)
 class RawTable:
     """Exact counts of people by agency, with every sum and nesting that a reader could know.
@@ -90,6 +108,7 @@ class RawTable:
     relations: Sequence[Relation] = ()
     medians: Mapping[Coord, RawMedian] = field(default_factory=dict, repr=False)
     ranges: Mapping[Coord, RawRange] = field(default_factory=dict, repr=False)
+    linked: Mapping[Coord, RawLinked] = field(default_factory=dict, repr=False)
     beside: frozenset[Coord] = frozenset()
 
     def __post_init__(self) -> None:
@@ -99,6 +118,7 @@ class RawTable:
         freeze(self, "relations", tuple(dict.fromkeys([*self.relations, *_through(self.relations)])))
         freeze(self, "medians", MappingProxyType(dict(self.medians)))
         freeze(self, "ranges", MappingProxyType(dict(self.ranges)))
+        freeze(self, "linked", MappingProxyType(dict(self.linked)))
         self._check_places()
         self._check_counts()
         for relation in self.relations:
@@ -115,7 +135,8 @@ class RawTable:
     def _check_places(self) -> None:
         if not self.title.strip():
             raise ValueError("a table needs a title")
-        everywhere = [*self.counts, *self.medians, *self.ranges]
+        everywhere = [*self.counts, *self.medians, *self.ranges, *self.linked]
+        everywhere += [linked.share_at for linked in self.linked.values()]
         if len(set(everywhere)) != len(everywhere):
             raise ValueError("two figures stand in one cell")
         for at in everywhere:
@@ -127,6 +148,14 @@ class RawTable:
             named |= {figure for figure in (total, *parts) if not isinstance(figure, Nested)}
         for at in sorted(named - self.counts.keys()):
             raise ValueError(f"{at} is not a count of this table")
+        for at, linked in self.linked.items():
+            beside = self.ranges.get(linked.cell)
+            if beside is None or dict(beside.by_agency) != dict(linked.by_agency):
+                raise ValueError(f"{at} has no range without links beside it")
+            for some in (linked.links.by_agency(), linked.released):
+                if all(n <= linked.by_agency.get(agency, 0) for agency, n in some.items()):
+                    continue
+                raise ValueError(f"{at} links records that it does not count")
 
     def _check_counts(self) -> None:
         given = [(at, n) for at, n in self.counts.items() if not isinstance(n, NotReported)]

@@ -43,7 +43,14 @@ class MedianDays:
     days: int
 
 
-Cell = Shown | Hidden | NotReported | Range | MedianDays
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a count, in percent, rounded to the step of the policy."""
+
+    percent: int
+
+
+Cell = Shown | Hidden | NotReported | Range | MedianDays | Share
 
 
 @dataclass(frozen=True, slots=True)

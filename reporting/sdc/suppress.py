@@ -10,6 +10,7 @@ from math import floor
 from typing import NoReturn
 
 from reporting.sdc.attack import audit, lower_bounds
+from reporting.sdc.linked import linked_range, released_share
 from reporting.sdc.lookalikes import Lookalikes
 from reporting.sdc.people import people_range
 from reporting.sdc.policy import Policy
@@ -24,6 +25,7 @@ from reporting.sdc.shape import (
     MedianDays,
     Nested,
     NotReported,
+    Range,
     Shown,
     Sum,
     line_of,
@@ -65,6 +67,12 @@ def protect(raw: RawTable, policy: Policy | None = None) -> ProtectedTable:
     for at, spread in raw.ranges.items():
         safe = spread.cell is None or isinstance(cells[spread.cell], Shown)
         cells[at] = people_range(spread.by_agency, policy) if safe else Hidden()
+    for at, one in raw.linked.items():
+        safe = isinstance(cells[one.cell], Range)
+        cells[at] = linked_range(one.by_agency, one.links, one.before, policy) if safe else Hidden()
+        cells[one.share_at] = (
+            released_share(one.by_agency, one.released, policy) if isinstance(cells[at], Range) else Hidden()
+        )
     try:
         table = assemble(
             title=raw.title,

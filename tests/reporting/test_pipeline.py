@@ -102,7 +102,7 @@ def test_a_veto_and_a_missing_signature_keep_rows_out(world):
             world.touchpoint(letter, client, occurred_at=at(1, 5), trafficking_status="possible")
         if letter != "D":
             sign(world, letter)
-    assert engine.run_network("pipeline", YEAR, network(world))["identified", "entered"] == Shown(36)
+    assert engine.run_network("pipeline", YEAR, network(world)).table["identified", "entered"] == Shown(36)
 
 
 def test_the_grid_is_fixed_once_something_was_released(world):

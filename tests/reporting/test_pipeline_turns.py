@@ -68,7 +68,7 @@ def test_those_lost_before_the_period_are_not_the_difference_of_two_figures(worl
             day = at(10, 5) if lost < 30 else at(1, 5)
             world.touchpoint(letter, world.client(letter), occurred_at=day, trafficking_status="possible")
     releases.choose_grid(Grid.MONTH)
-    table = engine.run_network("pipeline", Period(date(2025, 12, 1), date(2026, 1, 1)), network(world))
+    table = engine.run_network("pipeline", Period(date(2025, 12, 1), date(2026, 1, 1)), network(world)).table
     both = [table["lost", "now"], table["lost", "entered"]]
     assert both == [Shown(90 + before), Shown(90)] if shown else Hidden() in both
 
@@ -77,7 +77,7 @@ def test_those_lost_before_the_period_are_not_the_difference_of_two_figures(worl
 def test_an_agency_that_began_the_day_after_the_period_did_not_report(world, entry, reporting):
     sign(world, "A")
     world.enrollment(world.client("A"), entry)
-    assert engine.run_network("pipeline", YEAR, network(world)).caveats.agencies_reporting == reporting
+    assert engine.run_network("pipeline", YEAR, network(world)).table.caveats.agencies_reporting == reporting
 
 
 def test_a_hidden_stage_is_not_what_the_other_stages_leave_of_everybody(world):
@@ -92,7 +92,7 @@ def test_a_hidden_stage_is_not_what_the_other_stages_leave_of_everybody(world):
             if number < 3:
                 world.enrollment(client, date(2025, 12, 10))
     releases.choose_grid(Grid.MONTH)
-    table = engine.run_network("pipeline", Period(date(2025, 12, 1), date(2026, 1, 1)), network(world))
+    table = engine.run_network("pipeline", Period(date(2025, 12, 1), date(2026, 1, 1)), network(world)).table
     assert table["identified", "entered"] == Shown(96)
     now = {stage: table[stage, "now"] for stage in table.axes["stage"]}
     assert now["enrolled"] == Hidden()
