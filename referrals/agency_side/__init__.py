@@ -1,6 +1,7 @@
 """The tool an agency runs on its own machine, so that identities never reach the hub.
 
-Standard library only, and nothing else of this repository: the package is also shipped as one file.
+Standard library only, and nothing else of this repository but `referrals.linkage`: the two are also
+shipped as one file.
 """
 
 __version__ = "1.0.0"

@@ -19,6 +19,20 @@ from referrals.agency_side.cli import main
 
 sys.exit(main())
 """
+# What of linkage makes tokens and asks key holders; not what compares them.
+_LINKAGE = (
+    "__init__.py",
+    "frequencies.py",
+    "frequencies.tsv",
+    "keyholder/__init__.py",
+    "keyholder/client.py",
+    "keyholder/wire.py",
+    "keys.py",
+    "nicknames.py",
+    "normalise.py",
+    "oprf.py",
+    "tokens.py",
+)
 
 
 def build(target: Path) -> str:
@@ -30,6 +44,8 @@ def build(target: Path) -> str:
             sources[f"referrals/agency_side/{path.name}"] = path.read_bytes()
     for path in sorted(package.glob("bip39_english.*")):
         sources[f"referrals/agency_side/{path.name}"] = path.read_bytes()
+    for name in _LINKAGE:
+        sources[f"referrals/linkage/{name}"] = (package.parent / "linkage" / name).read_bytes()
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         file.write(b"#!/usr/bin/env python3\n")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +74,18 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--kit", action="store_true", help="open with the kit's 24 words")
         command.add_argument("--sender", metavar="CODE", default="",
                              help="the code a colleague read to you, if the tool asks for it")  # fmt: skip
+    tokens = commands.add_parser("tokens", help="make linkage tokens of those whom the hub may count")
+    tokens.add_argument("source", type=Path, metavar="IN", help="the HMIS export, or a CSV file with --code")
+    tokens.add_argument("out", type=Path, metavar="OUT.tokens", help="the tokens, to be given to the hub")
+    tokens.add_argument("--wanted", type=Path, metavar="wanted.json", required=True,
+                        help="whose tokens may be made: from the hub's page of tokens")  # fmt: skip
+    tokens.add_argument("--holders", type=Path, metavar="FILE", required=True, nargs="+",
+                        help="what the key holders gave your agency")  # fmt: skip
+    tokens.add_argument("--certificates", type=Path, metavar="FILE",
+                        help="certificates to trust instead of this machine's")  # fmt: skip
+    tokens.add_argument("--org", metavar="ID", help="OrganizationID; not needed if there is only one")
+    tokens.add_argument("--key", type=Path, metavar="FILE", help="the organization's key of your bundles")
+    tokens.add_argument("--code", metavar="COLUMN", help="the column of your own codes, for a CSV file")
     verify = commands.add_parser("verify-hub", help="compare a hub's scripts with the published digests")
     verify.add_argument("url", metavar="URL", help="the hub's address")
     verify.add_argument("--digests", type=Path, metavar="DIGESTS.json", required=True,
@@ -146,19 +158,25 @@ def _vault(options: argparse.Namespace) -> Vault:
     return file.open_with_passphrase(getpass.getpass("Your passphrase: "), sender_code=options.sender)
 
 
-def _cards(options: argparse.Namespace) -> int:
-    from .cards import seal_export, seal_sheet
+def _bundle_key(options: argparse.Namespace) -> Callable[[str], bytes]:
+    """The key of the organization's bundles; another one would find none of their clients."""
 
     def key(organization: str) -> bytes:
         path = options.key or default_key_path(organization)
         if not path.exists():
             raise Refused(
                 f"There is no key at {path}. Make your bundle first, or name its key with --key: "
-                "with another key no card would find its client."
+                "with another key nobody would be found."
             )
         return load_or_make_key(path)[0]
 
-    vault = _vault(options)
+    return key
+
+
+def _cards(options: argparse.Namespace) -> int:
+    from .cards import seal_export, seal_sheet
+
+    vault, key = _vault(options), _bundle_key(options)
     if options.code:
         sealed = seal_sheet(options.source, options.out, vault, code_column=options.code)
     else:
@@ -167,6 +185,28 @@ def _cards(options: argparse.Namespace) -> int:
     for reason, count in sorted(sealed.left_out.items()):
         _say(f"  left out: {count} {reason}")
     return 0
+
+
+def _tokens(options: argparse.Namespace) -> int:
+    from .identities import of_export, of_sheet
+    from .tokens import Wanted, describe, make, read_network
+
+    wanted, network = Wanted.read(options.wanted), read_network(*options.holders)
+    if options.code:
+        found = of_sheet(options.source, code_column=options.code)
+    else:
+        found = of_export(options.source, organization_id=options.org, key=_bundle_key(options))
+    made = make(found, options.out, wanted=wanted, network=network, certificates=options.certificates)
+    _say(f"Tokens of {made.people} people are in {options.out}. They name nobody; give the file to the hub.")
+    _say(f"  left out: {made.not_listed} who are not on the hub's list: no token was made of them")
+    for reason, count in sorted(found.left_out.items()):
+        _say(f"  left out: {count} {reason}")
+    for holder, what in sorted(made.troubles.items()):
+        _say(describe(holder, what))
+    if made.unanswered:
+        _say(f"{made.unanswered} more have no tokens yet: fewer than two key holders answered. Give this "
+             "file to the hub, download wanted.json again later, and run this once more.")  # fmt: skip
+    return 1 if made.unanswered else 0
 
 
 def _join(options: argparse.Namespace) -> int:
@@ -191,7 +231,14 @@ def _verify(options: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"hmis": _hmis, "check": _check, "cards": _cards, "join": _join, "verify-hub": _verify}
+_COMMANDS = {
+    "hmis": _hmis,
+    "check": _check,
+    "cards": _cards,
+    "tokens": _tokens,
+    "join": _join,
+    "verify-hub": _verify,
+}
 
 
 def _summarize(result: Result) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from . import Refused
 from .archive import Archive
 from .bundle import write_whole
-from .cards import folded, place_of, read_sheet
+from .identities import folded, place_of, read_sheet
 from .schema import FILES, VERSIONS
 from .vaultbox import Shut, Vault, read_stream
 

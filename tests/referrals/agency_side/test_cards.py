@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from referrals.agency_side import Refused, vaultbox
-from referrals.agency_side.cards import is_missing, read_sealed
+from referrals.agency_side.cards import read_sealed
 from referrals.agency_side.cli import main
+from referrals.agency_side.identities import is_missing
 from referrals.agency_side.join import safe
 from referrals.agency_side.vaultbox import Shut, code_of, from_text, public_of
 from referrals.agency_side.vaultfile import VaultFile
