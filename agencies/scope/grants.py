@@ -2,7 +2,8 @@
 
 casehub_app works under row security; append-only tables take no change from it. casehub_reporter reads
 the columns whose fields are classified linkable or open, and nothing else. casehub_shredder reads the same of
-tables about clients, and may empty the direct ones or delete the rows that are nothing else.
+tables about clients, and may empty the direct ones or delete the rows that are nothing else. casehub_linker has
+what a model's `linker_may` says; such a model that belongs to no agency is not casehub_app's at all.
 """
 
 from django.apps import apps
@@ -18,7 +19,7 @@ def apply(connection: BaseDatabaseWrapper) -> None:
         "GRANT USAGE ON SCHEMA public TO casehub_app, casehub_reporter, casehub_linker, casehub_shredder",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO casehub_app",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO casehub_app",
-        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM casehub_reporter, casehub_shredder",
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM casehub_reporter, casehub_linker, casehub_shredder",
         "GRANT INSERT ON agencies_ledgerentry TO casehub_shredder",
         "GRANT USAGE ON SEQUENCE agencies_ledgerentry_id_seq TO casehub_shredder",
         "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM casehub_app",
@@ -30,6 +31,10 @@ def apply(connection: BaseDatabaseWrapper) -> None:
             continue
         if getattr(model, "append_only", False):
             statements.append(f'REVOKE UPDATE, DELETE, TRUNCATE ON "{table}" FROM casehub_app')
+        if linker_may := getattr(model, "linker_may", ()):
+            statements.append(f'GRANT {", ".join(linker_may)} ON "{table}" TO casehub_linker')
+            if is_for_linking_alone(model):
+                statements.append(f'REVOKE ALL ON "{table}" FROM casehub_app')
         privacy = getattr(model, "privacy", None)
         if isinstance(privacy, Privacy):
             columns = ", ".join(f'"{column}"' for column in reporter_columns(model))
@@ -43,6 +48,12 @@ def apply(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+
+
+def is_for_linking_alone(model: type[models.Model]) -> bool:
+    """Whether the table stands in front of the walls, and only for the linking door (ADR 0017)."""
+    owned = any(field.name == "agency" for field in model._meta.local_concrete_fields)
+    return bool(getattr(model, "linker_may", ())) and not owned
 
 
 def shredding(model: type[models.Model]) -> list[str]:

@@ -7,10 +7,20 @@ from referrals.models.disclosures import Disclosure, Handover
 from referrals.models.enrollments import Enrollment, Service
 from referrals.models.handover import Offer, Referral, Response
 from referrals.models.imports import ColumnMapping, Import, ImportedRow, ImportProblem, RefusedRows
-from referrals.models.releases import CompelledDisclosure, ReleaseOfInformation, SigningRule
+from referrals.models.linkage import (
+    LinkChange,
+    LinkDecision,
+    LinkedPerson,
+    LinkEdge,
+    LinkModel,
+    LinkRecord,
+    LinkToken,
+)
+from referrals.models.releases import LIVE, CompelledDisclosure, ReleaseOfInformation, SigningRule
 from referrals.models.retention import LegalHold, Shredding
 
 __all__ = [
+    "LIVE",
     "Client",
     "ClientOpenedTo",
     "ColumnMapping",
@@ -25,6 +35,13 @@ __all__ = [
     "ImportProblem",
     "ImportedRow",
     "LegalHold",
+    "LinkChange",
+    "LinkDecision",
+    "LinkEdge",
+    "LinkModel",
+    "LinkRecord",
+    "LinkToken",
+    "LinkedPerson",
     "Offer",
     "Referral",
     "RefusedRows",
