@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
@@ -21,7 +21,16 @@ from agencies import cardkeys, ledger, vault
 from agencies.models import LedgerEntry
 from agencies.roles import Permission
 from agencies.scope import current_actor
-from referrals.models import Client, Disclosure, Handover, Offer
+from referrals.models import (
+    LIVE,
+    Client,
+    CompelledDisclosure,
+    Disclosure,
+    Handover,
+    Offer,
+    ReleaseOfInformation,
+)
+from referrals.notices import notices
 from referrals.picklists import MOST_DISCLOSED, DisclosureClass, DisclosurePurpose
 
 # HPKE's encapsulated key and tag around padded content; the sender's tag stands beside it.
@@ -42,37 +51,44 @@ class SealedPart:
 def hand_over(
     *,
     client: Client,
-    receiver_id: int,
     receiver_key: bytes,
     sender_key: bytes,
-    purpose: str,
     ends_on: date | None,
     parts: Sequence[SealedPart],
+    release: ReleaseOfInformation | None = None,
+    compelled: CompelledDisclosure | None = None,
     offer: Offer | None = None,
-    release: UUID | None = None,
 ) -> Handover:
     """Keep what was sealed for another agency, readable there until the end of the day `ends_on`.
 
-    `release` is the release of information it stands under; until those exist, the handing-over itself.
-    Raises ValidationError for no end, an end that is over or too far, a key that is not the receiver's or
-    ours of now, or one of ours that no agreement shows to others, and bytes that no browser of ours sealed.
+    It goes to whom the client's live `release` names, and ends with that at the latest; or to whom an order
+    or a law `compelled` us. Raises ValidationError for neither or both, for what they do not cover, no end,
+    an end that is over or too far, a key that is not the receiver's or ours of now, or one of ours that no
+    agreement shows to others, and bytes that no browser of ours sealed.
     """
     actor = current_actor()
     actor.require(Permission.CARD_OPEN)
     actor.require(Permission.CLIENT_EDIT)
     actor.require(Permission.REFERRAL_SEND)
+    if ends_on is None:
+        raise ValidationError({"ends_on": _("Say until when. Nothing is handed over without an end.")})
     ends_at = _end_of(ends_on)
-    _check(parts, purpose)
+    _check(parts)
     if vault.is_shredded(actor.agency_id, client.pk):
         raise ValidationError(_("The identity in this record was destroyed. There is nothing to hand over."))
+    receiver_id, purpose = _ground(client, parts, release, compelled)
+    if release is not None:
+        if ends_on > release.last_day:
+            raise ValidationError(
+                {"ends_on": _("The release ends sooner. Choose its last day or one before.")}
+            )
+        ends_at = min(ends_at, release.ends_at)
     _check_keys(receiver_id, receiver_key, sender_key)
     if offer is not None and (offer.receiver_id != receiver_id or offer.referral.client_id != client.pk):
         raise ValidationError(_("This referral went to another agency or is about another client."))
-    id = uuid4()
     try:
         with transaction.atomic():
             handover = Handover.objects.create(
-                id=id,
                 agency_id=actor.agency_id,
                 client=client,
                 receiver_id=receiver_id,
@@ -84,10 +100,12 @@ def hand_over(
                     agency_id=actor.agency_id,
                     handover=handover,
                     receiver_id=receiver_id,
-                    release=release or id,
+                    release=release,
+                    compelled=compelled,
                     offer=offer,
                     data_class=part.data_class,
                     purpose=purpose,
+                    notices=notices(),
                     sealed_e2e=vault.seal(part.sealed, **_cover(part.id, actor.agency_id)),
                     tag=part.tag,
                     receiver_key=receiver_key,
@@ -101,14 +119,42 @@ def hand_over(
     return handover
 
 
+def _ground(
+    client: Client,
+    parts: Sequence[SealedPart],
+    release: ReleaseOfInformation | None,
+    compelled: CompelledDisclosure | None,
+) -> tuple[int, str]:
+    """To whom it may go, and for what."""
+    receiver_id: int | None
+    purpose: str = DisclosurePurpose.COMPELLED
+    if release is not None and compelled is None:
+        if not ReleaseOfInformation.objects.filter(LIVE, pk=release.pk, client=client).exists():
+            raise ValidationError(
+                {"release": _("This release is over or was taken back. Sign a new one first.")}
+            )
+        receiver_id, classes, purpose = release.recipient_id, release.classes, release.purpose
+    elif compelled is not None and release is None:
+        if compelled.client_id != client.pk:
+            raise ValidationError({"release": _("This order or law is about another client.")})
+        receiver_id, classes = compelled.receiver_id, compelled.classes
+    else:
+        raise ValidationError(
+            {"release": _("Choose the release that allows this. Without one nothing is handed over.")}
+        )
+    if receiver_id is None:
+        raise ValidationError({"release": _("It names no agency, so nothing can be handed over under it.")})
+    if not {part.data_class for part in parts} <= set(classes):
+        raise ValidationError({"parts": _("Not all of this is allowed there. Take out what is not.")})
+    return receiver_id, purpose
+
+
 def latest_end() -> date:
     """The last day that may be chosen as an end."""
     return timezone.localdate() + MOST_DISCLOSED - timedelta(days=1)
 
 
-def _end_of(day: date | None) -> datetime:
-    if day is None:
-        raise ValidationError({"ends_on": _("Say until when. Nothing is handed over without an end.")})
+def _end_of(day: date) -> datetime:
     if day < timezone.localdate():
         raise ValidationError({"ends_on": _("This day is over. Choose one to come.")})
     if day > latest_end():
@@ -117,9 +163,7 @@ def _end_of(day: date | None) -> datetime:
     return timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
 
 
-def _check(parts: Sequence[SealedPart], purpose: str) -> None:
-    if purpose not in set(DisclosurePurpose):
-        raise ValidationError({"purpose": _("Say what it is for.")})
+def _check(parts: Sequence[SealedPart]) -> None:
     classes = [part.data_class for part in parts]
     if not classes:
         raise ValidationError({"parts": _("Choose what to hand over.")})
@@ -169,6 +213,11 @@ def withdraw(*, handover: Handover) -> int:
     if ended:
         ledger.record("handover.withdrawn", handover, rows=ended)
     return ended
+
+
+def empty_under(release: ReleaseOfInformation) -> int:
+    """A release was revoked, which withdrew what lay under it: destroy the keys too; how many disclosures."""
+    return _empty(Disclosure.objects.filter(release=release))
 
 
 def empty_what_is_over() -> int:

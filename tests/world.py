@@ -10,13 +10,25 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.db.models.functions import Now
 from django.test import Client as Browser
 from django.utils import timezone
 
 from agencies import actions, vault
 from agencies.models import Agency, AgencyType, County, Project, User
-from agencies.scope import Actor, acting_as
-from referrals.models import Client, Enrollment, Offer, Referral, Response, Screening, Service, Touchpoint
+from agencies.scope import Actor, ScopeError, acting_as, current_actor
+from referrals.models import (
+    Client,
+    Enrollment,
+    Offer,
+    Referral,
+    ReleaseOfInformation,
+    Response,
+    Screening,
+    Service,
+    Touchpoint,
+)
+from referrals.picklists import DisclosureClass
 
 PASSWORD = "correct horse battery staple"
 
@@ -72,6 +84,16 @@ class World:
         with acting_as(self.actor(letter, role)) as actor:
             yield actor
 
+    @contextmanager
+    def _door(self, letter: str) -> Iterator[None]:
+        try:
+            current_actor()
+        except ScopeError:
+            with self.acting(letter):
+                yield
+        else:
+            yield
+
     def county(self, name: str = "Alder") -> County:
         fips = {"Alder": "99001", "Birch": "99003", "Cedar": "99005"}[name]
         return County.objects.get_or_create(fips=fips, defaults={"name": name, "state": "TR"})[0]
@@ -125,6 +147,35 @@ class World:
         facts = {"needed": "shel_em", "sent_at": timezone.now(), **facts}
         with self.acting(self.letter(client.agency_id)):
             return Referral.objects.create(agency_id=client.agency_id, client=client, **facts)
+
+    def release(self, client: Client, to: str | None = None, **facts: Any) -> ReleaseOfInformation:
+        """A live one: to an agency for all that can be handed over, or to the hub (`partners` by letter).
+
+        In the open door if there is one.
+        """
+        letter = self.letter(client.agency_id)
+        if to is None:
+            partners = [self.agency(one).pk for one in facts.pop("partners", ["C" if letter == "B" else "B"])]
+            facts = {"classes": ["count"], "purpose": "counting", "partners": partners, **facts}
+        else:
+            facts = {"recipient": self.agency(to), "classes": list(DisclosureClass), **facts}
+        facts = {
+            "purpose": "referral",
+            "starts_at": Now() - timedelta(days=2),
+            "ends_at": Now() + timedelta(days=200),
+            "longer_reason": "award_period",
+            "signed_on": timezone.localdate(),
+            "signed_how": "paper",
+            "signer": "client",
+            "language": "en",
+            "interpreter": "none",
+            "copy_given": "given",
+            "risks_explained": True,
+            **facts,
+        }
+        with self._door(letter):
+            made = ReleaseOfInformation.objects.create(agency_id=client.agency_id, client=client, **facts)
+            return ReleaseOfInformation.objects.get(pk=made.pk)
 
     def offer(self, *, sender: str, receiver: str) -> Offer:
         referral = self.referral(self.client(sender))

@@ -15,7 +15,9 @@ from django.db import migrations, models
 
 from agencies.scope.rows import AgencyRows
 
-# Who may sign for whom, as far as the record knows; and partners that exist. NULL: the row stands.
+# Triggers come after the row, so that the wall and the keys have the first word.
+
+# Who may sign for whom, as far as the record knows; and partners that exist.
 SIGNED = """
 CREATE FUNCTION casehub_release_is_signed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -44,9 +46,9 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'family does not sign where family trafficked' USING ERRCODE = 'check_violation';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER is_signed BEFORE INSERT ON referrals_releaseofinformation
+CREATE TRIGGER is_signed AFTER INSERT ON referrals_releaseofinformation
     FOR EACH ROW EXECUTE FUNCTION casehub_release_is_signed();
 """
 NOT_SIGNED = """
@@ -75,9 +77,9 @@ BEGIN
     IF same IS DISTINCT FROM OLD THEN
         RAISE EXCEPTION 'a release is revoked once and never edited' USING ERRCODE = 'restrict_violation';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER stays BEFORE UPDATE OR DELETE ON referrals_releaseofinformation
+CREATE TRIGGER stays AFTER UPDATE OR DELETE ON referrals_releaseofinformation
     FOR EACH ROW EXECUTE FUNCTION casehub_release_stays();
 """
 GOES = """
@@ -117,9 +119,8 @@ BEGIN
             NEW.purpose, NEW.notices, NEW.starts_at, NEW.ends_at) IS NOT DISTINCT FROM
            (OLD.agency_id, OLD.handover_id, OLD.receiver_id, OLD.release_id, OLD.compelled_id, OLD.data_class,
             OLD.purpose, OLD.notices, OLD.starts_at, OLD.ends_at) THEN
-            RETURN NEW;
+            RETURN NULL;
         END IF;
-        RAISE EXCEPTION 'a disclosure is withdrawn, not edited' USING ERRCODE = 'restrict_violation';
     END IF;
     SELECT client_id INTO about FROM referrals_handover
     WHERE id = NEW.handover_id AND agency_id = NEW.agency_id AND receiver_id = NEW.receiver_id;
@@ -129,7 +130,7 @@ BEGIN
         IF allowed.revoked_at IS NULL AND allowed.client_id = about AND allowed.recipient_id = NEW.receiver_id
             AND NEW.data_class = ANY (allowed.classes) AND NEW.purpose = allowed.purpose
             AND allowed.starts_at <= NEW.starts_at AND NEW.ends_at <= allowed.ends_at THEN
-            RETURN NEW;
+            RETURN NULL;
         END IF;
     ELSIF EXISTS (
         SELECT FROM referrals_compelleddisclosure law
@@ -137,11 +138,11 @@ BEGIN
           AND law.receiver_id = NEW.receiver_id AND NEW.data_class = ANY (law.classes)
           AND NEW.purpose = 'compelled'
     ) THEN
-        RETURN NEW;
+        RETURN NULL;
     END IF;
     RAISE EXCEPTION 'no release allows this disclosure' USING ERRCODE = 'check_violation';
 END $$;
-CREATE TRIGGER is_allowed BEFORE INSERT OR UPDATE ON referrals_disclosure
+CREATE TRIGGER is_allowed AFTER INSERT OR UPDATE ON referrals_disclosure
     FOR EACH ROW EXECUTE FUNCTION casehub_disclosure_is_allowed();
 """
 STANDS_ALONE = """
@@ -152,9 +153,11 @@ DROP FUNCTION casehub_disclosure_is_allowed();
 # Keys that carry the agency: a foreign key alone ignores row security.
 KEYS = """
 ALTER TABLE referrals_disclosure ADD CONSTRAINT referrals_disclosure_release_of_agency
-    FOREIGN KEY (release_id, agency_id) REFERENCES referrals_releaseofinformation (id, agency_id) NOT DEFERRABLE;
+    FOREIGN KEY (release_id, agency_id)
+    REFERENCES referrals_releaseofinformation (id, agency_id) NOT DEFERRABLE;
 ALTER TABLE referrals_disclosure ADD CONSTRAINT referrals_disclosure_compelled_of_agency
-    FOREIGN KEY (compelled_id, agency_id) REFERENCES referrals_compelleddisclosure (id, agency_id) NOT DEFERRABLE;
+    FOREIGN KEY (compelled_id, agency_id)
+    REFERENCES referrals_compelleddisclosure (id, agency_id) NOT DEFERRABLE;
 """
 NO_KEYS = """
 ALTER TABLE referrals_disclosure DROP CONSTRAINT referrals_disclosure_release_of_agency;
@@ -204,9 +207,9 @@ class Migration(migrations.Migration):
                 ('signed_how', referrals.models.fields.PicklistField(max_length=40)),
                 ('signer', referrals.models.fields.PicklistField(max_length=40)),
                 ('language', referrals.models.fields.PicklistField(default='not_asked', max_length=40)),
-                ('interpreter', models.BooleanField(default=False)),
+                ('interpreter', referrals.models.fields.PicklistField(max_length=40)),
                 ('risks_explained', models.BooleanField(default=False)),
-                ('copy_given', models.BooleanField(default=False)),
+                ('copy_given', referrals.models.fields.PicklistField(max_length=40)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
                 ('revoked_how', referrals.models.fields.PicklistField(blank=True, max_length=40)),
             ],

@@ -21,6 +21,7 @@ from referrals.models.retention import LegalHold, Shredding
 
 __all__ = [
     "LIVE",
+    "LIVE",
     "Client",
     "ClientOpenedTo",
     "ColumnMapping",

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from agencies.privacy import Privacy
@@ -16,6 +17,9 @@ from referrals import picklists
 from referrals.models.clients import Client
 from referrals.models.fields import PicklistField, PicklistsField
 from referrals.picklists import LONGEST_RELEASE, DisclosureClass, ReleasePurpose
+
+LIVE = Q(revoked_at=None, starts_at__lte=Now(), ends_at__gt=Now())
+"""What makes a release live: asked of the database's statement clock, and kept nowhere."""
 
 # Ends stand at midnight, so a day more covers the hour by which clocks are put back.
 _SLACK = timedelta(days=1)
@@ -72,9 +76,9 @@ class ReleaseOfInformation(Scoped):
         SigningRule, models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False
     )
     language = PicklistField(picklists.Language)
-    interpreter = models.BooleanField(default=False)
+    interpreter = PicklistField(picklists.InterpreterUse)
     risks_explained = models.BooleanField(default=False)
-    copy_given = models.BooleanField(default=False)
+    copy_given = PicklistField(picklists.CopyGiven)
     worker = models.ForeignKey("agencies.User", models.SET_NULL, null=True, blank=True, related_name="+")
     renews = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="renewals", db_constraint=False

@@ -4,12 +4,14 @@ opened by the pages' script (static/vault/handover.js); here are only bytes, end
 import base64
 import binascii
 import json
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -19,14 +21,17 @@ from django.utils.translation import gettext as _
 from agencies import cardkeys
 from agencies.cardkeys import text_of
 from agencies.doors import AgencyView
+from agencies.models import Agency
 from agencies.roles import Permission
 from agencies.vault import VaultError
-from referrals import disclosures, queries
+from referrals import disclosures, queries, releases
 from referrals.disclosures import SealedPart
-from referrals.models import Client, Handover, Offer
-from referrals.picklists import DisclosureClass, DisclosurePurpose
+from referrals.models import Client, CompelledDisclosure, Handover, Offer, ReleaseOfInformation
+from referrals.picklists import DisclosureClass
 from referrals.web.cards import CardsView, as_uuid, closed_state
 from referrals.web.entry import ClientPage
+
+Row = TypeVar("Row", bound=Model)
 
 
 def _data(said: Any) -> bytes:
@@ -55,6 +60,37 @@ def _part(said: Any) -> SealedPart:
     )
 
 
+def _named(model: type[Row], said: Any) -> Row | None:
+    return get_object_or_404(model, pk=as_uuid(said)) if said else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What allows a handing-over, as the page offers it: a release, or what an order or a law took."""
+
+    kind: str
+    row: ReleaseOfInformation | CompelledDisclosure
+    agency: Agency
+    public: str
+    last_day: date
+
+
+def _grounds(client: Client) -> list[Ground]:
+    """Those to agencies that have a key."""
+    keys = {one.agency_id: text_of(one.public_key) for one in cardkeys.partners()}
+    last = disclosures.latest_end()
+    found = [
+        Ground("release", one, one.recipient, keys[one.recipient_id], min(one.last_day, last))
+        for one in releases.live(client)
+        if one.recipient is not None and one.recipient_id in keys
+    ]
+    return found + [
+        Ground("compelled", law, law.receiver, keys[law.receiver_id], last)
+        for law in releases.compelled(client).filter(disclosures=None)
+        if law.receiver is not None and law.receiver_id in keys
+    ]
+
+
 class HandOverPage(ClientPage):
     """Choose whom, what and until when; below, what was handed over before and who looked."""
 
@@ -67,12 +103,11 @@ class HandOverPage(ClientPage):
             "client": found,
             "code": queries.code_of(found),
             "closed": closed_state(self.actor),
-            "partners": [(one.agency, text_of(one.public_key)) for one in cardkeys.partners()],
+            "grounds": _grounds(found),
             "classes": [
                 (one, _(one.label), [(path, _(label)) for path, label in one.fields.items()])
                 for one in DisclosureClass
             ],
-            "purposes": [(one, _(one.label)) for one in DisclosurePurpose],
             "offers": disclosures.offers_to(found)[:20],
             "first": timezone.localdate(),
             "last": disclosures.latest_end(),
@@ -88,21 +123,18 @@ class HandoverNew(CardsView):
 
     def answer(self, said: dict[str, Any]) -> HttpResponse:
         client = get_object_or_404(Client, pk=as_uuid(said.get("client")))
-        parts, receiver = said.get("parts"), said.get("receiver")
+        parts = said.get("parts")
         if not isinstance(parts, list) or len(parts) > len(DisclosureClass):
             raise ValidationError(_("This request was not understood."))
-        if isinstance(receiver, bool) or not isinstance(receiver, int) or not 0 < receiver < 2**31:
-            raise ValidationError(_("This request was not understood."))
-        offer = get_object_or_404(Offer, pk=as_uuid(said["offer"])) if said.get("offer") else None
         handover = disclosures.hand_over(
             client=client,
-            receiver_id=receiver,
             receiver_key=_data(said.get("receiver_key")),
             sender_key=_data(said.get("sender_key")),
-            purpose=str(said.get("purpose")),
             ends_on=_day(said.get("ends_on")),
             parts=[_part(one) for one in parts],
-            offer=offer,
+            release=_named(ReleaseOfInformation, said.get("release")),
+            compelled=_named(CompelledDisclosure, said.get("compelled")),
+            offer=_named(Offer, said.get("offer")),
         )
         messages.success(
             self.request,

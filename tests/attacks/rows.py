@@ -220,7 +220,9 @@ def _disclosure(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any
         "tag": secrets.token_bytes(32),
         "sender_key": secrets.token_bytes(32),
         "receiver": rows.world.agency("R" if letter != "R" else "S"),
-        "release": uuid.uuid4(),
+        "compelled": None,
+        "data_class": "identity",
+        "purpose": "case_conference",
         "starts_at": now - timedelta(minutes=1),
         "ends_at": now + timedelta(days=30),
     }
@@ -228,6 +230,31 @@ def _disclosure(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any
 
 def _handover(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
     return {"receiver": rows.world.agency("R" if letter != "R" else "S")}
+
+
+def _release(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """A live one to the agency that a disclosure of ours goes to."""
+    now = timezone.now()
+    return {
+        "recipient": rows.world.agency("R" if letter != "R" else "S"),
+        "classes": ["identity"],
+        "purpose": "case_conference",
+        "starts_at": now - timedelta(hours=1),
+        "ends_at": now + timedelta(days=60),
+        "signer": "client",
+        "rule": None,
+        "renews": None,
+        "signed_on": timezone.localdate(),
+        "risks_explained": True,
+    }
+
+
+def _signing_rule(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    return {"from_age": 14}
+
+
+def _compelled(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    return {"classes": ["identity"]}
 
 
 def _handover_key(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -251,4 +278,7 @@ KNOWS = {
     "Disclosure": _disclosure,
     "Handover": _handover,
     "HandoverKey": _handover_key,
+    "ReleaseOfInformation": _release,
+    "SigningRule": _signing_rule,
+    "CompelledDisclosure": _compelled,
 }

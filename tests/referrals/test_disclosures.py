@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, ProgrammingError, connection
+from django.db import IntegrityError, connection
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
@@ -54,13 +54,13 @@ def key_of(world, letter, *, signed=True):
 
 
 def handing(world, client, public, *, receiver="B", **changed):
-    """Called as the sender, who has a key."""
+    """Called as the sender, who has a key, under a release of its own."""
+    if "release" not in changed:
+        changed["release"] = world.release(client, receiver)
     return {
         "client": client,
-        "receiver_id": world.agency(receiver).pk,
         "receiver_key": public,
         "sender_key": bytes(cardkeys.own_handover_key().public_key),
-        "purpose": "referral",
         "ends_on": timezone.localdate() + timedelta(days=30),
         "parts": [part()],
         **changed,
@@ -156,7 +156,7 @@ def test_the_clock_is_the_statements_not_the_transactions(world, given):
         ({"ends_on": None}, "ends_on"),
         ({"ends_on": timezone.localdate() - timedelta(days=1)}, "ends_on"),
         ({"ends_on": timezone.localdate() + timedelta(days=180)}, "ends_on"),
-        ({"purpose": "everything"}, "purpose"),
+        ({"release": None}, "release"),
         ({"parts": []}, "parts"),
         ({"parts": [part("everything")]}, "parts"),
         ({"parts": [part(), part()]}, "parts"),
@@ -232,11 +232,13 @@ def test_a_closed_clients_details_are_handed_over_by_the_named_only(world, clien
     world.person("A", "supervisor")
     with world.acting("A", "supervisor"):
         disclosures.hand_over(**handing(world, client, public))
+        release = world.release(client, "B")
         actions.restrict_client(client=client, openers=[])
     with world.acting("A"):
         assert Handover.objects.count() == 0
-        with pytest.raises(ProgrammingError, match="row-level security"):
-            disclosures.hand_over(**handing(world, client, public))
+        with pytest.raises(ValidationError) as refused:
+            disclosures.hand_over(**handing(world, client, public, release=release))
+        assert "release" in refused.value.message_dict
 
 
 def test_an_offer_of_another_party_is_refused(world, client, public):

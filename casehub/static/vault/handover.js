@@ -67,8 +67,8 @@ export async function sealFor(receiver, listed, { pair, pins }, parts) {
 function sending(form) {
   const { client } = form.dataset;
   const boxes = [...form.querySelectorAll("[data-path]")];
-  const partners = [...form.querySelectorAll("[data-receiver]")];
-  const [purpose, until] = [form.querySelector("[data-purpose]"), form.querySelector("[data-until]")];
+  const grounds = [...form.querySelectorAll("[data-receiver]")];
+  const until = form.querySelector("[data-until]");
   let [vault, card, pins, turn] = [null, null, {}, 0];
 
   function show(state) {
@@ -82,10 +82,12 @@ function sending(form) {
     form.querySelector("[data-refused]").textContent = words;
   }
 
-  function offerPartners() {
+  const chosenGround = () => grounds.find((each) => each.checked);
+
+  function offerGrounds() {
     let can = 0;
-    for (const radio of partners) {
-      const pin = pins[radio.value]?.public;
+    for (const radio of grounds) {
+      const pin = pins[radio.dataset.receiver]?.public;
       const is = !pin ? "new" : pin === radio.dataset.public ? "pinned" : "changed";
       radio.disabled = is !== "pinned";
       if (radio.disabled) radio.checked = false;
@@ -96,20 +98,21 @@ function sending(form) {
   }
 
   function offerFields() {
+    const ground = chosenGround();
+    const allowed = ground?.dataset.classes.split(" ") ?? [];
     for (const box of boxes) {
       const empty = Object.keys(only(card, [box.dataset.path])).length < 2;
-      box.disabled = empty;
-      if (empty) box.checked = false;
+      const forbidden = Boolean(ground) && !allowed.includes(box.dataset.class);
+      box.disabled = empty || !ground || forbidden;
+      if (box.disabled) box.checked = false;
       box.parentElement.querySelector("[data-empty]").hidden = !empty;
+      box.parentElement.querySelector("[data-not-allowed]").hidden = empty || !forbidden;
     }
   }
 
-  function propose() {
-    const days = purpose.selectedOptions[0]?.dataset.days;
-    if (!days) return;
-    const day = new Date(Date.now() + days * 86_400_000);
-    const two = (number) => String(number).padStart(2, "0");
-    until.value = `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+  function choose() {
+    until.max = until.value = chosenGround().dataset.last;
+    offerFields();
   }
 
   async function open() {
@@ -119,8 +122,9 @@ function sending(form) {
     if (row?.error) return show("broken");
     if (!row) return show("none");
     [card, pins] = [row.card, found];
+    const can = offerGrounds();
     offerFields();
-    show(offerPartners() ? "open" : "nopins");
+    show(can ? "open" : grounds.length ? "nopins" : "norelease");
   }
 
   function chosen() {
@@ -133,11 +137,10 @@ function sending(form) {
   }
 
   async function send() {
-    const radio = partners.find((each) => each.checked);
+    const radio = chosenGround();
     const parts = chosen();
     if (!radio) return say("whom");
     if (!parts.length) return say("what");
-    if (!purpose.value) return say("why");
     if (!until.value) return say("until");
     const button = form.querySelector("[type=submit]");
     button.setAttribute("aria-disabled", "true");
@@ -146,12 +149,11 @@ function sending(form) {
       // Asked anew: somebody may have taken a pin out while this page stood open.
       const ours = await ourSide(vault);
       pins = ours.pins;
-      const sealed = await sealFor(radio.value, radio.dataset.public, ours, parts);
+      const sealed = await sealFor(radio.dataset.receiver, radio.dataset.public, ours, parts);
       const offer = form.querySelector("[data-offer]")?.value || null;
       await post(form.dataset.to, {
         client,
-        receiver: Number(radio.value),
-        purpose: purpose.value,
+        [radio.dataset.kind]: radio.value,
         ends_on: until.value,
         offer,
         ...sealed,
@@ -159,7 +161,8 @@ function sending(form) {
       location.assign(form.dataset.after);
     } catch (error) {
       if (error instanceof Shut) {
-        offerPartners();
+        offerGrounds();
+        offerFields();
         say("pin");
       } else if (error instanceof Refused && error.body?.detail) say("refused", error.body.detail);
       else say("failed");
@@ -172,7 +175,7 @@ function sending(form) {
     event.preventDefault();
     if (vault && card && !form.querySelector("[aria-disabled]")) send();
   });
-  purpose.addEventListener("change", propose);
+  for (const radio of grounds) radio.addEventListener("change", choose);
   return (now) => {
     vault = now;
     if (vault) return open().catch((error) => show(error instanceof Shut ? "broken" : "offline"));
