@@ -21,7 +21,6 @@ from referrals.models.retention import LegalHold, Shredding
 
 __all__ = [
     "LIVE",
-    "LIVE",
     "Client",
     "ClientOpenedTo",
     "ColumnMapping",
