@@ -22,7 +22,9 @@ from referrals.picklists import SectorFamily
 from reporting.measures.pipeline import STAGES
 from reporting.sdc import (
     HIDDEN_MARK,
+    LINKED,
     NOT_REPORTED_MARK,
+    RELEASED,
     RULE,
     Cell,
     Hidden,
@@ -30,6 +32,7 @@ from reporting.sdc import (
     NotReported,
     ProtectedTable,
     Range,
+    Share,
     Shown,
 )
 from reporting.sdc.own import OwnTable
@@ -52,6 +55,7 @@ _NAMES = {
 }
 NO_FIGURE_MARK = "–"
 """Where there is nothing to say: no stage stands before, or the figure is not said for such a period."""
+_LINKED_AT, _RELEASED_AT = ("identified", LINKED), ("identified", RELEASED)
 _SECTORS = {family.value: family.label for family in SectorFamily}
 
 
@@ -111,6 +115,7 @@ def caveats(table: Table) -> list[tuple[str, str]]:
         (gettext("Release"), release),
         (gettext("Hidden cells"), hidden),
         (gettext("What it does not show"), gettext(about.does_not_show)),
+        *_said_of_links(table),
     ]
 
 
@@ -170,6 +175,7 @@ def data(table: Table) -> dict[str, Any]:
             [_spoken(row), figure] for (row, figure), cell in cells.items() if isinstance(cell, NotReported)
         ],
         "people": _plain(cells.get(("identified", "people"), NotReported())),
+        "people_linked": _plain_linked(table),
         "period": {"start": about.period[0].isoformat(), "end": about.period[1].isoformat()},
         "agencies_reporting": about.agencies_reporting,
         "agencies_expected": about.agencies_expected,
@@ -314,6 +320,9 @@ def page(table: Table) -> dict[str, Any]:
         "rule": found.rule,
         "generated_at": table.caveats.generated_at,
         "people": _for_page(_cell(table, "identified", "people")),
+        "linked": _for_page(_cell(table, *_LINKED_AT)) if _has_links(table) else None,
+        "threshold": table.policy.threshold if isinstance(table, ProtectedTable) else None,
+        "released": _for_page(_cell(table, *_RELEASED_AT)) if _has_links(table) else None,
         "records": _for_page(_cell(table, "identified", "entered")),
         "stages": [
             {
@@ -349,8 +358,58 @@ def spoken(table: Table, row: str, figure: str) -> str:
     return _said(_cell(table, row, figure))
 
 
+def _has_links(table: Table) -> bool:
+    """Whether anybody could be counted once when the table was made: shown or hidden, both are said."""
+    return _LINKED_AT in table.cells
+
+
+def _plain_linked(table: Table) -> dict[str, int | float | None] | None:
+    """The range with links and the part of the clients it rests on, of 1; None where it isn't said."""
+    found, share = table.cells.get(_LINKED_AT), table.cells.get(_RELEASED_AT)
+    if not isinstance(found, Range):
+        return None
+    part = share.percent / 100 if isinstance(share, Share) else None
+    return {"low": found.low, "high": found.high, "released_share": part}
+
+
+def _said_of_links(table: Table) -> list[tuple[str, str]]:
+    """People without links and with them, and what each rests on."""
+    if not _has_links(table) or not isinstance(table, ProtectedTable):
+        return []
+    linked, share = table.cells[_LINKED_AT], table.cells.get(_RELEASED_AT)
+    plain = gettext(
+        "%(people)s people identified: at least the clients of the largest agency, at most all together."
+    ) % {"people": _said(_cell(table, "identified", "people"))}
+    if not isinstance(linked, Range):
+        narrowed = gettext(
+            "Not shown. It is shown when what links say of other agencies' clients has moved by %(least)d "
+            "people or more since it was last shown, whichever one agency is left out."
+        ) % {"least": table.policy.threshold}
+        return [(gettext("Without linkage"), plain), (gettext("With linkage"), narrowed)]
+    rests = (
+        gettext(
+            "%(people)s people identified. It rests on the %(share)d %% of client records that a release "
+            "lets be counted once."
+        )
+        % {"people": _said(linked), "share": share.percent}
+        if isinstance(share, Share)
+        else gettext("%(people)s people identified. It rests on the releases that were live then.")
+        % {"people": _said(linked)}
+    )
+    limits = gettext(
+        "At most: only pairs that are sure are one person. At least: every open question is. A name spelled "
+        "in two scripts stands twice, twins without a number may stand once. A release given or ended later "
+        "moves neither."
+    )
+    return [
+        (gettext("Without linkage"), plain),
+        (gettext("With linkage"), rests),
+        (gettext("What linkage does not show"), limits),
+    ]
+
+
 def _figures(table: Table) -> list[str]:
-    have = table.axes["figure"]
+    have = [figure for figure in table.axes["figure"] if figure not in (LINKED, RELEASED)]
     return [
         *(figure for figure in MAIN if figure in have),
         *(figure for figure in have if figure not in MAIN),
@@ -411,6 +470,8 @@ def _said(cell: Cell) -> str:
     match cell:
         case Shown(value) | MedianDays(value):
             return str(value)
+        case Share(percent):
+            return gettext("%(percent)d %%") % {"percent": percent}
         case Range(low, high):
             return str(low) if low == high else gettext("%(low)d to %(high)d") % {"low": low, "high": high}
         case Hidden():

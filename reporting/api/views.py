@@ -29,6 +29,14 @@ class PeopleSerializer(serializers.Serializer):
     high = serializers.IntegerField()
 
 
+class LinkedSerializer(serializers.Serializer):
+    """The same with links counted. `released_share`: the part of the client records it rests on, of 1."""
+
+    low = serializers.IntegerField()
+    high = serializers.IntegerField()
+    released_share = serializers.FloatField(allow_null=True)
+
+
 class StageSerializer(serializers.Serializer):
     """One stage. Null is a hidden figure, or one that stands in `not_reported`; never zero."""
 
@@ -68,6 +76,7 @@ class FiguresSerializer(serializers.Serializer):
     by_sector = BySectorSerializer(many=True)
     not_reported = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     people = PeopleSerializer(allow_null=True)
+    people_linked = LinkedSerializer(allow_null=True)
     period = DaysSerializer()
     agencies_reporting = serializers.IntegerField()
     agencies_expected = serializers.IntegerField()

@@ -17,16 +17,16 @@ from reporting.sdc.linked import Links, Pair
 # Linked by the hub itself from here on; below it, a question.
 SURE = 0.95
 
-# One that isn't grouped yet was compared with nobody, and counts as if it had no token.
+# One that isn't settled in a group (just arrived, or a group that somebody left) stands alone, and says
+# nothing of the least. Its pairs are read all the same: nobody's leaving may take other agencies' pairs along.
 RECORDS = """
-    SELECT record.id, record.agency_id, record.client_id, record.partners, record.epoch, linked.person
-    FROM referrals_linkrecord record JOIN referrals_linkedperson linked ON linked.record_id = record.id
-    WHERE record.agency_id = ANY(%(agencies)s)
-      AND (record.ends_at IS NULL OR record.ends_at > statement_timestamp())
+    SELECT record.number, record.agency_id, record.client_id, record.partners, record.epoch, linked.person
+    FROM referrals_linkrecord record LEFT JOIN referrals_linkedperson linked ON linked.record_id = record.number
+    WHERE record.agency_id = ANY(%(agencies)s) AND record.ends_at > statement_timestamp()
 """
 PAIRS = """
-    SELECT a_id, b_id, posterior FROM referrals_linkedge
-    WHERE a_id = ANY(%(records)s) AND b_id = ANY(%(records)s)
+    SELECT a, b, posterior FROM referrals_linkedge
+    WHERE a = ANY(%(records)s) AND b = ANY(%(records)s)
 """
 RELEASED = """
     SELECT DISTINCT agency_id, client_id FROM referrals_releaseofinformation
@@ -63,7 +63,7 @@ def linked_among(
     return LinkedAmong(
         Links(
             agency={row[0]: str(row[1]) for row in records},
-            person={row[0]: row[5] for row in records},
+            person={row[0]: row[5] for row in records if row[5] is not None},
             pairs=[Pair(a, b, posterior >= SURE) for a, b, posterior in pairs],
             compared=_compared(records),
         ),
@@ -72,9 +72,11 @@ def linked_among(
 
 
 def _compared(records: list[tuple[Any, ...]]) -> frozenset[Any]:
-    """Those of the commonest epoch that name every agency with such a record: each was compared with each."""
-    epochs = Counter(row[4] for row in records)
+    """The settled ones of the commonest epoch that name every agency with such a record: each was compared
+    with each."""
+    settled = [row for row in records if row[5] is not None]
+    epochs = Counter(row[4] for row in settled)
     epoch = min(epochs, key=lambda one: (-epochs[one], one), default=None)
-    of_epoch = [row for row in records if row[4] == epoch]
+    of_epoch = [row for row in settled if row[4] == epoch]
     there = {row[1] for row in of_epoch}
     return frozenset(row[0] for row in of_epoch if there - {row[1]} <= set(row[3]))
