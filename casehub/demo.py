@@ -76,7 +76,14 @@ def seed(world: World) -> list[Agency]:
             made.append(agency)
             with acting_as(Actor.hub(agency)):
                 SharingAgreement.objects.get_or_create(
-                    agency=agency, version=1, defaults={"text_digest": "0" * 64, "signed_at": timezone.now()}
+                    agency=agency,
+                    version=1,
+                    defaults={
+                        "text_digest": "0" * 64,
+                        "signed_at": timezone.now(),
+                        # A nation decides that for itself.
+                        "shares_tokens_under_release": not spec.is_tribal,
+                    },
                 )
                 for award in spec.awards:
                     Award.objects.get_or_create(

@@ -121,6 +121,7 @@ def stop() -> None:
     if not home.path.exists():
         return
     home.refuse_if_anothers()
+    end_key_holders()
     with home.lock():
         for name, pid, ask in (
             ("PostgreSQL", home.postgres_pid(), signal.SIGINT),  # "fast": ends sessions, then a checkpoint
@@ -130,6 +131,17 @@ def stop() -> None:
                 os.kill(pid, ask)
                 if not _wait(partial(_gone, home, pid), _STOP_SECONDS):
                     raise CannotStart(f"{name} (process {pid}) does not stop; see the logs in {home.path}.")
+
+
+def end_key_holders(demo: str = "demo-*") -> None:
+    """End the key holders of a demo that was killed before it could; their numbers stand in `processes`."""
+    home = _Home(data_dir())
+    for listed in home.path.glob(f"{demo}/key-holders/processes"):
+        for pid in map(_number, _text(listed).split()):
+            if pid and home.is_ours(pid, "referrals.linkage.keyholder"):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        listed.unlink(missing_ok=True)
 
 
 def status() -> Status:
@@ -175,14 +187,15 @@ class _Home:
         expected = b"+OK\r\n+PONG\r\n"
         return _exchange(_number(_text(self.path / "valkey.port")), greeting, len(expected)) == expected
 
-    def is_ours(self, pid: int) -> bool:
-        """Whether this process runs out of this folder. False for a zombie and for a number used anew."""
+    def is_ours(self, pid: int, program: str = "") -> bool:
+        """Whether this process runs out of this folder, and is that program. False for a zombie and for a
+        number used anew."""
         if Path("/proc/self/cmdline").exists():
             command = _text(Path(f"/proc/{pid}/cmdline"))
         else:
             ask = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
             command = subprocess.run(ask, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
-        return f"{self.path}/" in command
+        return f"{self.path}/" in command and program in command
 
     def postgres_pid(self) -> int | None:
         pid = self._postmaster()[0]

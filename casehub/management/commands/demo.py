@@ -18,7 +18,7 @@ from agencies import jobs
 from agencies.models import Agency, Job, JobState, Membership
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor, acting_as
-from casehub import demo, democards, running
+from casehub import demo, democards, demoholders, running
 from casehub.synthetic import World, world, write_hmis
 from referrals.agency_side.bundle import make_bundle
 from referrals.agency_side.keys import load_or_make_key
@@ -61,15 +61,16 @@ class Command(BaseCommand):
             invented = world(options["size"])
             if not Release.objects.filter(measure="pipeline").exists():
                 self._build(invented)
-            democards.seal(invented, _machines())
-            self._report(options["json"])
-            self.stdout.write(f"\nDone in {time.monotonic() - started:.0f} s. All of it is invented.")
-            if options["once"]:
-                return
-            with running.beat() as beat, running.web(port) as web:
-                running.wait_for(port)
-                self._say_who(invented, port)
-                running.stay([worker, beat, web])
+            with demoholders.serve(invented, _machines()):
+                democards.seal(invented, _machines())
+                self._report(options["json"])
+                self.stdout.write(f"\nDone in {time.monotonic() - started:.0f} s. All of it is invented.")
+                if options["once"]:
+                    return
+                with running.beat() as beat, running.web(port) as web:
+                    running.wait_for(port)
+                    self._say_who(invented, port)
+                    running.stay([worker, beat, web])
 
     def _build(self, invented: World) -> None:
         self.stdout.write(f"Making {len(invented.agencies)} agencies and their people ...")
@@ -137,6 +138,9 @@ class Command(BaseCommand):
         if data:
             command = f"CASEHUB_DATA={shlex.quote(data)} {command}"
         self.stdout.write(f"A one-time code: {command} E-MAIL")
+        self.stdout.write(
+            "Three key holders run too, all on this computer: a real network runs them at three bodies."
+        )
         self.stdout.write(f"Names are shut until you unlock contact cards with:  {democards.PASSPHRASE}")
         for spec in democards.agencies(invented):
             for user in democards.holders(spec):

@@ -3,6 +3,7 @@ published, with the third in reserve. Who lies or is silent is named.
 """
 
 import json
+import re
 import secrets
 import socket
 import ssl
@@ -27,6 +28,8 @@ BATCH = 832
 TIMEOUT = 10.0
 REST = 60.0
 _LARGEST_ANSWER = 2 * wire.LARGEST
+_MAC = re.compile(r"[0-9a-f]{64}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{4}( [0-9a-f]{4}){7}")
 
 
 class Holder(NamedTuple):
@@ -222,9 +225,49 @@ def post(
 ) -> tuple[int, bytes]:
     """A holder's status and answer to one signed body, all within `timeout` seconds.
 
-    Raises OSError (with TimeoutError) or ValueError. By hand, since the standard library's client gives the
-    time to each read anew and would wait for a slow one without end.
+    Raises OSError (with TimeoutError) or ValueError.
     """
+    if not _MAC.fullmatch(mac):
+        raise ValueError("A signature is 64 hexadecimal digits.")
+    head = f"POST {wire.PATH} HTTP/1.1", f"{wire.MAC}: {mac}", "Content-Type: application/json"
+    return _exchange(url, head, body, timeout=timeout, certificates=certificates)
+
+
+class Status(NamedTuple):
+    """What a holder tells everybody: which it is, its current epoch, and those dealt and not begun."""
+
+    holder: int
+    epoch: int
+    fingerprint: str
+    waiting: list[int]
+
+
+def status(url: str, *, timeout: float = TIMEOUT, certificates: str | None = None) -> Status:
+    """A holder's own word on how it stands. Raises OSError or ValueError."""
+    code, said = _exchange(
+        url, (f"GET {wire.STATUS} HTTP/1.1",), b"", timeout=timeout, certificates=certificates
+    )
+    try:
+        found = Status(**json.loads(said)) if code == 200 else None
+    except (TypeError, ValueError, RecursionError):
+        found = None
+    if (
+        found is None
+        or not all(type(one) is int and 0 < one < 2**31 for one in (found.holder, found.epoch))
+        or type(found.fingerprint) is not str
+        or not _FINGERPRINT.fullmatch(found.fingerprint)
+        or type(found.waiting) is not list
+        or not all(type(one) is int for one in found.waiting)
+    ):
+        raise ValueError("That is no key holder's answer.")
+    return found
+
+
+def _exchange(
+    url: str, head: Sequence[str], body: bytes, *, timeout: float, certificates: str | None
+) -> tuple[int, bytes]:
+    """One request and its answer. By hand, since the standard library's client gives the time to each read
+    anew and would wait for a slow one without end."""
     ends = time.monotonic() + timeout
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -235,11 +278,8 @@ def post(
         trust = ssl.create_default_context(cafile=certificates)
         connection = trust.wrap_socket(connection, server_hostname=parts.hostname)
     with connection:
-        connection.sendall(
-            f"POST {wire.PATH} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-            f"{wire.MAC}: {mac}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-            + body
-        )
+        lines = *head, f"Host: {parts.netloc}", f"Content-Length: {len(body)}", "Connection: close", "", ""
+        connection.sendall("\r\n".join(lines).encode() + body)
         answer = bytearray()
         while True:
             left = ends - time.monotonic()
@@ -250,8 +290,8 @@ def post(
             if not part:
                 break
             answer += part
-    head, found, said = bytes(answer).partition(b"\r\n\r\n")
-    words = head.split(b" ", 2)
+    first, found, said = bytes(answer).partition(b"\r\n\r\n")
+    words = first.split(b" ", 2)
     if not found or words[0] != b"HTTP/1.1" or not words[1].isdigit():
         raise ValueError("That is no key holder's answer.")
     return int(words[1]), said
