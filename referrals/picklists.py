@@ -1478,5 +1478,14 @@ LONGEST_RELEASE = timedelta(days=366)
 """A year, a leap day in it: no release lasts longer, whatever the reason."""
 
 
+class LinkVerdict(Picklist, source="casehub"):
+    """What an agency says, over its own card, of two records that may be one person."""
+
+    SAME = "same", _("One person")
+    DIFFERENT = "different", _("Two people")
+    CORRECTED = "corrected", _("Our card was wrong. We correct it now")
+    UNSURE = "unsure", _("We can't tell")
+
+
 LISTS: dict[str, type[Picklist]] = {cls.__name__: cls for cls in Picklist.__subclasses__()}
 """Every code list by its class name, in the order of this file."""

@@ -18,6 +18,7 @@ from referrals.models.linkage import (
 )
 from referrals.models.releases import LIVE, CompelledDisclosure, ReleaseOfInformation, SigningRule
 from referrals.models.retention import LegalHold, Shredding
+from referrals.models.review import LinkAnswer
 
 __all__ = [
     "LIVE",
@@ -35,6 +36,7 @@ __all__ = [
     "ImportProblem",
     "ImportedRow",
     "LegalHold",
+    "LinkAnswer",
     "LinkChange",
     "LinkDecision",
     "LinkEdge",
