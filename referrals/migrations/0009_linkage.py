@@ -27,7 +27,8 @@ def _alone(table: str, readable: str = "true") -> str:
 
 
 # A record lives by its own clock; the statement's, as now() would freeze it for a transaction. Inside an agency's
-# door the linking role sees that agency's records only. It deletes what is over, and what a new award covers.
+# door the linking role sees that agency's records only. It deletes what is over, by its own end or its epoch's, and
+# what a new award covers.
 RECORDS = f"""
 ALTER TABLE referrals_linkrecord DROP CONSTRAINT referrals_linkrecord_client_of_agency;
 ALTER TABLE referrals_linkrecord ADD CONSTRAINT referrals_linkrecord_client_of_agency
@@ -38,7 +39,8 @@ CREATE POLICY alive ON referrals_linkrecord AS RESTRICTIVE FOR SELECT TO casehub
 CREATE POLICY linked ON referrals_linkrecord FOR SELECT TO casehub_linker
     USING ({LINKER} AND statement_timestamp() < ends_at AND ({ALONE} OR agency_id = {MINE}));
 CREATE POLICY over ON referrals_linkrecord FOR DELETE TO casehub_linker
-    USING ({LINKER} AND (ends_at <= statement_timestamp() OR release_id IS NULL AND agency_id = {MINE}));
+    USING ({LINKER} AND (ends_at <= statement_timestamp() OR release_id IS NULL AND agency_id = {MINE}
+        OR epoch IN (SELECT ended.number FROM agencies_linkepoch ended WHERE ended.ended_at IS NOT NULL)));
 """
 NO_RECORDS = """
 DROP POLICY over ON referrals_linkrecord;
@@ -105,7 +107,7 @@ ALONE_TOO = ("referrals_linkdecision", "referrals_linkmodel", "referrals_linkcha
 # Under which release a record stands, or that its agency may do without. FOR SHARE waits for a revocation that
 # is under way, and makes one wait that comes after. Who the record is of, and among whom it is compared, stays.
 STANDS = f"""
-CREATE FUNCTION casehub_does_without_release(which int) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE FUNCTION casehub_does_without_release(which bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT COALESCE((
         SELECT newest.shares_tokens_without_release FROM agencies_sharingagreement newest
         WHERE newest.agency_id = which AND newest.signed_at <= statement_timestamp() AND newest.ended_at IS NULL
@@ -144,7 +146,7 @@ CREATE TRIGGER stands AFTER INSERT OR UPDATE ON referrals_linkrecord
 NO_STANDING = """
 DROP TRIGGER stands ON referrals_linkrecord;
 DROP FUNCTION casehub_link_record_stands();
-DROP FUNCTION casehub_does_without_release(int);
+DROP FUNCTION casehub_does_without_release(bigint);
 """
 
 # A revoked release takes its record along in the same statement.
