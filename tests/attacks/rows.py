@@ -244,6 +244,8 @@ def _release(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
         "signer": "client",
         "rule": None,
         "renews": None,
+        "longer_reason": "",
+        "revoked_how": "",
         "signed_on": timezone.localdate(),
         "risks_explained": True,
     }
