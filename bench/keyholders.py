@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import figures
+from bench.crowd import crowd
+from referrals.agency_side import tokens as making
+from referrals.agency_side.identities import Card, Identities
+from referrals.agency_side.person import card_inputs
 from referrals.linkage import oprf
 from referrals.linkage.keyholder import dealing
 from referrals.linkage.keyholder.client import Asker, Network
@@ -20,6 +24,7 @@ from tests.browser.chromium import chromium
 from tests.browser.vault_site import vault_site
 
 TOKENS, RECORDS, ROUNDS, ALONE = 13, 640, 5, 200
+CARDS = 1_600
 
 
 def run(report: figures.Report, folder: Path) -> None:
@@ -42,6 +47,11 @@ def run(report: figures.Report, folder: Path) -> None:
             began = time.perf_counter()
             asker(texts[number * TOKENS : (number + 1) * TOKENS])
             waits.append((time.perf_counter() - began) * 1000)
+        asker.close()
+        cards = _cards()
+        tool, tool_by_processor = zip(
+            *(_by_the_tool(cards, network, processes, folder) for _ in range(ROUNDS)), strict=True
+        )
     what = f"records of {TOKENS} tokens, two of three holders, each proof checked"
     report.add(figures.Figure(f"{what}, in bulk", "records/s", rates, bare=bare, goal=200))
     report.add(
@@ -53,10 +63,50 @@ def run(report: figures.Report, folder: Path) -> None:
         )
     )
     report.add(figures.Figure("the same for one record alone", "ms", waits, at_p95=True))
+    count = sum(len(card_inputs(card, epoch=1)) for card in cards.values()) / len(cards)
+    what = f"contact cards to a file of tokens by the agency's tool, {count:.1f} tokens each"
+    report.add(figures.Figure(what, "records/s", list(tool), goal=200))
+    report.add(
+        figures.Figure(
+            "the same for a second of two processors' time", "records/s", list(tool_by_processor), goal=200
+        )
+    )
     report.add(figures.Figure(f"one record of {TOKENS} tokens in the tab (Chromium)", "ms", _tab(), goal=100))
+    report.add(figures.Figure("a card's inputs in the tab, before that", "ms", _inputs(cards), at_p95=True))
     report.note(
         "Bare is one process that blinds, evaluates under one key and unblinds: no proof, no network."
     )
+
+
+def _cards() -> dict[str, Card]:
+    """Invented people as their contact cards, by the client's id."""
+    rows = crowd(CARDS, seed=7)
+    found: dict[str, Card] = {}
+    for row in rows:
+        born = f"{row.dob[:4]}-{row.dob[4:6]}-{row.dob[6:]}" if row.dob else ""
+        name = {"legal": f"{row.first} {row.last}"}
+        found[row.id] = {"v": 1, "name": name, "birth": born, "ids": {"ssn4": row.ssn4}, "zip": row.zip}
+    return found
+
+
+def _by_the_tool(
+    cards: dict[str, Card], network: Network, processes: list[subprocess.Popen[str]], folder: Path
+) -> tuple[float, float]:
+    """Records a second, and for a second of two processors' time."""
+    wanted = making.Wanted(network.agency, 1, {}, {client: client for client in cards})
+    began, used = time.perf_counter(), _processor_seconds(processes)
+    made = making.make(Identities(True, cards), folder / "out.tokens", wanted=wanted, network=network)
+    return (
+        made.people / (time.perf_counter() - began),
+        2 * made.people / (_processor_seconds(processes) - used),
+    )
+
+
+def _inputs(cards: dict[str, Card]) -> list[float]:
+    with vault_site() as site, chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{site}/?linkkeys_checks.js")
+        return page.evaluate("(cards) => checks.times(cards)", list(cards.values()))[100:]
 
 
 def _tab() -> list[float]:

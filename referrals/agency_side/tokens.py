@@ -33,7 +33,7 @@ LIST_FORMAT = "casehub-wanted/1"
 # A list is as old as this at most: since then somebody may have taken a release back.
 FRESH = timedelta(days=7)
 # People whose tokens are asked for at a time: what is made so far is kept if the holders fall silent.
-AT_ONCE = 400
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
