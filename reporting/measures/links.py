@@ -18,10 +18,11 @@ from reporting.sdc.linked import Links, Pair
 SURE = 0.95
 
 # One that isn't settled in a group (just arrived, or a group that somebody left) stands alone, and says
-# nothing of the least. Its pairs are read all the same: nobody's leaving may take other agencies' pairs along.
+# nothing of the least. Its pairs are read all the same: whoever leaves takes no pair of others along.
 RECORDS = """
     SELECT record.number, record.agency_id, record.client_id, record.partners, record.epoch, linked.person
-    FROM referrals_linkrecord record LEFT JOIN referrals_linkedperson linked ON linked.record_id = record.number
+    FROM referrals_linkrecord record
+    LEFT JOIN referrals_linkedperson linked ON linked.record_id = record.number
     WHERE record.agency_id = ANY(%(agencies)s) AND record.ends_at > statement_timestamp()
 """
 PAIRS = """
@@ -50,8 +51,6 @@ def linked_among(
 
     Only links that live: a release that is over takes its client out by the database's own clock.
     """
-    if rows_of(cursor, "SELECT to_regclass('referrals_linkrecord')", {}) == [(None,)]:
-        return None
     records = rows_of(cursor, RECORDS, {"agencies": agencies})
     if not records:
         return None
