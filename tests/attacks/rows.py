@@ -20,7 +20,7 @@ from agencies import vault
 from agencies.models import County, User
 from agencies.privacy import subject_column
 from agencies.scope.rows import PLATFORM
-from referrals.models import Client
+from referrals.models import Client, Handover
 from tests.world import World
 
 OURS = ("agencies", "referrals", "reporting")
@@ -220,6 +220,7 @@ def _disclosure(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any
         "tag": secrets.token_bytes(32),
         "sender_key": secrets.token_bytes(32),
         "receiver": rows.world.agency("R" if letter != "R" else "S"),
+        "handover": facts.get("handover") or rows.fresh(Handover, letter),
         "compelled": None,
         "data_class": "identity",
         "purpose": "case_conference",
@@ -252,11 +253,11 @@ def _release(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _signing_rule(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
-    return {"from_age": 14}
+    return {"from_age": 14, "purpose": "case_conference"}
 
 
 def _compelled(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
-    return {"classes": ["identity"]}
+    return {"classes": ["identity"], "receiver": rows.world.agency("R" if letter != "R" else "S")}
 
 
 def _handover_key(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:

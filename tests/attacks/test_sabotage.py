@@ -14,7 +14,14 @@ from guardian.shortcuts import assign_perm
 
 from agencies.models import HandoverKey, SharingAgreement
 from agencies.scope.rows import MINE
-from referrals.models import Client, Restriction
+from referrals.models import (
+    Client,
+    CompelledDisclosure,
+    Disclosure,
+    ReleaseOfInformation,
+    Restriction,
+    SigningRule,
+)
 from tests.attacks import postgres
 from tests.attacks.postgres import Bench, Key
 from tests.attacks.rows import Rows, keys_to_rows, walled
@@ -152,11 +159,12 @@ class Wall:
         """B's own row is pointed at A's parent row: by its key's own column, the agency staying B's."""
         column = key.columns[0]
         child, parent = self.tables[key.table], self.tables[key.parent]
+        row = POINTING.get((key.table, column), self.rows.made[child, "B"])
         self.app("B")
         said = self.bench.tried(
             f"UPDATE {key.table} SET {column} = %s WHERE id = %s",
             str(self.rows.spare[parent, "A"].pk),
-            str(self.rows.made[child, "B"].pk),
+            str(row.pk),
         )
         return said == f"ForeignKeyViolation {key.name}"
 
@@ -189,6 +197,10 @@ class Wall:
         row, model = str(self.rows.spare[self.tables[table], "A"].pk), self.tables[table]
         self.bench.run(f"CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM {table} WHERE id = %s", row)
         self.bench.run("GRANT SELECT ON kept TO casehub_app")
+        if (table, "stays") in postgres.triggers(
+            self.bench.cursor
+        ):  # what forbids deleting is tried elsewhere
+            self.bench.run(f"ALTER TABLE {table} DISABLE TRIGGER stays")
         self.app("A")
         self.bench.run(f"UPDATE {table} SET agency_id = agency_id WHERE id = %s", row)
         self.bench.run(f"DELETE FROM {table} WHERE id = %s", row)
@@ -214,6 +226,47 @@ class Wall:
             str(self.bench.tried(sql, row)).startswith("IntegrityConstraintViolation") for sql in tries
         )
 
+    def _release(self) -> str:
+        """A's, under which a disclosure of A lies at R."""
+        return str(self.rows.made[ReleaseOfInformation, "A"].pk)
+
+    def what_was_signed_stays(self, table: str) -> bool:
+        self.app("A")
+        spare = str(self.rows.spare[ReleaseOfInformation, "A"].pk)
+        tries = (
+            f"UPDATE {table} SET ends_at = ends_at + interval '1 day' WHERE id = %s",
+            f"UPDATE {table} SET classes = classes || '{{numbers}}'::varchar[] WHERE id = %s",
+            f"DELETE FROM {table} WHERE id = %s",
+        )
+        return all(
+            str(self.bench.tried(sql, spare)).startswith("RestrictViolation a release") for sql in tries
+        )
+
+    def what_is_over_is_not_signed(self, table: str) -> bool:
+        """A's own release is signed again, its end a moment ago."""
+        self.app("A")
+        self.bench.run(
+            f"CREATE TEMP TABLE over ON COMMIT DROP AS SELECT * FROM {table} WHERE id = %s", self._release()
+        )
+        self.bench.run("UPDATE over SET id = gen_random_uuid(), ends_at = statement_timestamp()")
+        said = self.bench.tried(f"INSERT INTO {table} SELECT * FROM over")
+        return said == "CheckViolation a release that is over is not signed"
+
+    def a_revocation_reaches_what_lies_there(self, table: str) -> bool:
+        self.app("A")
+        self.bench.run(
+            f"UPDATE {table} SET revoked_at = now(), revoked_how = 'orally' WHERE id = %s", self._release()
+        )
+        self.app("R")
+        return self.bench.count("referrals_disclosure WHERE release_id = %s", self._release()) == 0
+
+    def nothing_goes_across_that_no_release_allows(self, table: str) -> bool:
+        self.app("A")
+        said = self.bench.tried(
+            f"UPDATE {table} SET data_class = 'numbers' WHERE agency_id = %s", self.id["A"]
+        )
+        return said == "CheckViolation no release allows this disclosure"
+
     def what_was_entered_stays(self, table: str) -> bool:
         self.app("A")
         return all(
@@ -227,6 +280,8 @@ class Wall:
 
 
 CLOSED: dict[str, str] = {}
+# B's row in which this column may be set at all, where the common one may not have it.
+POINTING: dict[tuple[str, str], models.Model] = {}
 
 
 @pytest.fixture
@@ -238,6 +293,14 @@ def wall(lasting_world) -> Iterator[Wall]:
     rows.fresh(HandoverKey, "R", agreement=on_it, ended_at=None)
     CLOSED.clear()
     CLOSED.update(_close_a_client(rows))
+    POINTING.clear()
+    rule, law = rows.row(SigningRule, "B"), rows.row(CompelledDisclosure, "B")
+    POINTING["referrals_releaseofinformation", "rule_id"] = rows.fresh(
+        ReleaseOfInformation, "B", signer="minor", rule=rule
+    )
+    POINTING["referrals_disclosure", "compelled_id"] = rows.fresh(
+        Disclosure, "B", release=None, compelled=law, purpose="compelled"
+    )
     with postgres.bench() as bench:
         yield Wall(bench, rows)
 
@@ -255,6 +318,16 @@ def _close_a_client(rows: Rows) -> dict[str, str]:
         assign_perm("referrals.view_client", world.person("A", "supervisor"), client)
         Restriction.objects.create(agency=world.agency("A"), client=client)
     return made
+
+
+# What notices that a trigger is gone, those of the ledger apart.
+WATCHES = {
+    ("reporting_grantreport", "frozen_stays"): "what_is_frozen_stays",
+    ("referrals_releaseofinformation", "is_signed"): "what_is_over_is_not_signed",
+    ("referrals_releaseofinformation", "stays"): "what_was_signed_stays",
+    ("referrals_releaseofinformation", "is_revoked"): "a_revocation_reaches_what_lies_there",
+    ("referrals_disclosure", "is_allowed"): "nothing_goes_across_that_no_release_allows",
+}
 
 
 def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]:
@@ -329,7 +402,7 @@ def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]
             yield key.name, gone, probe, key
     for table, trigger in postgres.triggers(cursor):
         enters = trigger.startswith("enter_")
-        probe = wall.every_write_enters_the_ledger if enters else wall.what_is_frozen_stays
+        probe = wall.every_write_enters_the_ledger if enters else getattr(wall, WATCHES[table, trigger])
         yield table, f"DROP TRIGGER {trigger} ON {table}", probe, table
     for table, model in wall.tables.items():
         if getattr(model, "append_only", False):
