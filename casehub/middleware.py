@@ -68,8 +68,10 @@ def session_limits(get_response: Next) -> Next:
 
 
 def _is_a_persons(request: HttpRequest) -> bool:
-    """A part of a page that fetches itself again is nobody's act, or a list left open would never lock."""
-    return not (request.method == "GET" and request.headers.get("HX-Request"))
+    """A part of a page that fetches itself again is nobody's act, or a list left open would never lock; nor
+    is what a script does by itself (X-Casehub-Background)."""
+    fetches_itself = request.method == "GET" and request.headers.get("HX-Request")
+    return not (fetches_itself or request.headers.get("X-Casehub-Background"))
 
 
 def _shut(request: HttpRequest) -> HttpResponse:

@@ -7,7 +7,18 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from agencies.admin import operations
-from casehub.pages import agency, health, joining, ledger, network, passkeys, retention, session, vault
+from casehub.pages import (
+    agency,
+    counting,
+    health,
+    joining,
+    ledger,
+    network,
+    passkeys,
+    retention,
+    session,
+    vault,
+)
 
 # allauth has more routes than a hub by invitation wants; these are all there are. Signing up says that it
 # is closed.
@@ -69,6 +80,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agency/retention/<uuid:shredding>/", retention.Certificate.as_view(), name="retention_certificate"),
     path("clients/<uuid:client>/forget/", retention.Forget.as_view(), name="client_forget"),
     *vault.urlpatterns,
+    *counting.urlpatterns,
     path("network/", network.NetworkPage.as_view(), name="network"),
     path("jobs/", network.JobsPage.as_view(), name="jobs"),
     path("livez", health.livez, name="livez"),

@@ -147,6 +147,7 @@ _KINDS = {
     "book": _Kind("casehub book", "casehub book", ("agency", "serial")),
     "handover_key": _Kind("casehub handover key", "casehub handover", ("agency", "public_key")),
     "bulk_card": _Kind("casehub bulk card", "casehub bulk", ("agency", "source")),
+    "holders": _Kind("casehub holders", "casehub holders", ("agency", "serial")),
     "opener": _Kind("casehub opener", "", ("agency", "user", "public_key"), False),
     "trust": _Kind("casehub trust", "casehub trust", ("agency", "user", "serial"), False),
     "tab": _Kind("casehub tab", "casehub tab", ("agency", "user"), False),
@@ -168,8 +169,8 @@ def _cipher(kind: _Kind, key: bytes) -> AESGCM:
 
 
 def seal_box(what: str, key: bytes, where: Mapping[str, Part], content: bytes) -> bytes:
-    """Seal bytes for one place. `what` is card, book, handover_key, bulk_card, opener, trust or tab; `where`
-    has the parts of the format's table and, for the first four, the vault key's `version`."""
+    """Seal bytes for one place. `what` is card, book, handover_key, bulk_card, holders, opener, trust or tab;
+    `where` has the parts of the format's table and, for the first five, the vault key's `version`."""
     kind = _KINDS[what]
     header = _HEADER.pack(_FORMAT, _version(kind, where))
     nonce = secrets.token_bytes(_NONCE)
@@ -424,12 +425,12 @@ class Vault:
         self._keys = dict(keys)
 
     def seal(self, what: str, where: Mapping[str, Part], value: JSON) -> bytes:
-        """Seal a card, bulk_card or book."""
+        """Seal a card, bulk_card, book or holders' file."""
         place = {**where, "agency": self.agency, "version": self.version}
         return seal_json(what, self._keys[self.version], place, value)
 
     def open(self, what: str, where: Mapping[str, Part], box: bytes) -> JSON:
-        """The card, bulk card or book. Raises Shut."""
+        """The card, bulk card, book or holders' file. Raises Shut."""
         version = version_of(box)
         if version not in self._keys:
             raise Shut(f"A box is sealed under version {version} of the key, which was not handed to you.")

@@ -31,6 +31,7 @@ const BOOK = {
   kit: { number: 1, public: text(fixed(10)) },
   partners: { [PARTNER]: { public: text(fixed(11)), by: USER, at: "2027-01-02T03:04:05Z" } },
 };
+const HOLDERS = { format: "casehub-keyholders/1", agency: "invented-house", holders: {}, commitments: {} };
 const TRUST = { v: 1, version: 1, members: BOOK.members };
 
 /** The whole file, with fresh randomness in what is sealed. */
@@ -68,6 +69,8 @@ export async function vectors() {
     CARD,
     vault.sealBulkCard({ source: "row 17" }, CARD),
   );
+  const at = { serial: 4 };
+  await add("holders", vaultKey, { agency: AGENCY, version: 7, ...at }, HOLDERS, vault.sealHolders(at, HOLDERS));
   const trusted = { agency: AGENCY, user: USER, serial: 2 };
   await add("trust", senderPrivate, trusted, TRUST, keys.sealTrust(sender, trusted, TRUST));
   const tab = { agency: AGENCY, user: USER };

@@ -149,6 +149,7 @@ export const place = Object.freeze({
     parts: [id(agency), publicKey],
   }),
   bulkCard: ({ agency, version, source }) => ({ name: "casehub bulk card", version, parts: [id(agency), source] }),
+  holders: ({ agency, version, serial }) => ({ name: "casehub holders", version, parts: [id(agency), serial] }),
   opener: ({ agency, user, publicKey }) => ({
     name: "casehub opener",
     version: 0,

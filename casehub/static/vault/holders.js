@@ -5,7 +5,7 @@
 import { fromBase64url, toBase64url, utf8 } from "./box.js";
 import { BadAnswer, TOKEN, blind, check, finish, padding, weightedPublic } from "./oprf.js";
 
-const FORMAT = "casehub-keyholders/1";
+export const FORMAT = "casehub-keyholders/1";
 const GROUP = 16;
 const MOST = 1024;
 const SIZE = 32;

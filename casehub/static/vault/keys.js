@@ -481,6 +481,16 @@ class Vault {
   openBulkCard({ source }, box) {
     return this.#open("bulkCard", { source }, box);
   }
+
+  /** Seals the key holders' file, with the agency's secrets in it. */
+  sealHolders({ serial }, file) {
+    return this.#seal("holders", { serial }, file);
+  }
+
+  /** The key holders' file. Throws Shut. */
+  openHolders({ serial }, box) {
+    return this.#open("holders", { serial }, box);
+  }
 }
 
 async function boxKeys(vaultKey) {
@@ -490,6 +500,7 @@ async function boxKeys(vaultKey) {
     book: "casehub book",
     handoverKey: "casehub handover",
     bulkCard: "casehub bulk",
+    holders: "casehub holders",
   };
   const keys = Object.entries(names).map(async ([kind, name]) => [kind, await subKey(key, name)]);
   return Object.fromEntries(await Promise.all(keys));

@@ -24,7 +24,7 @@ import {
   wrap,
 } from "./keys.js";
 import { askToOpen, stands, wordFor } from "./open.js";
-import { catchUp } from "./reseal.js";
+import { catchUp, fileToo } from "./reseal.js";
 import { Refused, heldHere, keep, keepTrust, opened, post, readState, whenChanged, whose } from "./session.js";
 
 const LEAST_PASSPHRASE = 12;
@@ -515,6 +515,7 @@ whenChanged(async (vault) => {
   if (halted) return;
   // A renewal before there was any card leaves nothing to seal anew.
   if (state.versions.filter((each) => !each.destroyed).length < 2) return;
+  await fileToo(vault);
   const { left } = await post("/vault/finish/");
   one("[data-keys-others]").hidden = !left;
   one("[data-keys-others-cards]").textContent = left;
