@@ -167,7 +167,7 @@ class World:
             "signed_on": timezone.localdate(),
             "signed_how": "paper",
             "signer": "client",
-            "language": "en",
+            "language": "eng",
             "interpreter": "none",
             "copy_given": "given",
             "risks_explained": True,
