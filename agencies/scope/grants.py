@@ -2,8 +2,8 @@
 
 casehub_app works under row security; append-only tables take no change from it. casehub_reporter reads
 the columns whose fields are classified linkable or open, and nothing else. casehub_shredder reads the same of
-tables about clients, and may empty the direct ones or delete the rows that are nothing else. casehub_linker has
-what a model's `linker_may` says; such a model that belongs to no agency is not casehub_app's at all.
+tables about clients, and may empty the direct ones or delete the rows that are nothing else. casehub_linker
+has what a model's `linker_may` says; such a model that belongs to no agency is not casehub_app's at all.
 """
 
 from django.apps import apps
@@ -23,6 +23,8 @@ def apply(connection: BaseDatabaseWrapper) -> None:
         "GRANT INSERT ON agencies_ledgerentry TO casehub_shredder",
         "GRANT USAGE ON SEQUENCE agencies_ledgerentry_id_seq TO casehub_shredder",
         "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM casehub_app",
+        # Which epochs are over: what was linked by them goes.
+        "GRANT SELECT (number, ended_at) ON agencies_linkepoch TO casehub_linker",
     ]
     tables = set(connection.introspection.table_names())
     for model in apps.get_models():

@@ -7,7 +7,7 @@ component, which gives what the whole would give.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 
 Edge = tuple[int, int, float]
 Couple = tuple[int, int]
@@ -25,18 +25,27 @@ class Contradiction(ValueError):
 
 
 def clusters(
-    edges: Iterable[Edge], must: Iterable[Couple] = (), cannot: Iterable[Couple] = ()
+    edges: Iterable[Edge],
+    must: Iterable[Couple] = (),
+    cannot: Iterable[Couple] = (),
+    *,
+    owner: Mapping[int, Hashable] | None = None,
 ) -> list[list[int]]:
     """The groups of two records or more, each sorted, in the order of their first record.
 
     `edges` are links with their probability; `must` joins two records whatever their links, `cannot` keeps
-    two apart whatever else. Raises Contradiction if they disagree.
+    two apart whatever else. With `owner`, no two records of one owner come together: it knows its own people.
+    Raises Contradiction if they disagree.
     """
     apart = {(min(couple), max(couple)) for couple in cannot}
     links = {(min(a, b), max(a, b)): p for a, b, p in edges if a != b}
     links |= {(min(couple), max(couple)): 2.0 for couple in must if couple[0] != couple[1]}
     if clash := [couple for couple in apart if links.get(couple, 0) > 1]:
         raise Contradiction(f"Records {clash[0][0]} and {clash[0][1]} must be one person and must not.")
+    if owner is not None:
+        own = [couple for couple in links if owner[couple[0]] == owner[couple[1]]]
+        if any(links.pop(couple) > 1 for couple in own):
+            raise Contradiction("Two records of one owner must be one person.")
     degree = Counter(record for couple in links for record in couple)
     found, tangled = [], {}
     for couple, p in links.items():
@@ -47,7 +56,7 @@ def clusters(
         else:
             tangled[couple] = p
     for component in _components(tangled, apart):
-        found += component.grown()
+        found += component.grown(owner)
     return sorted(found)
 
 
@@ -58,10 +67,13 @@ class _Component:
         self.links: dict[Couple, float] = {}
         self.apart: list[Couple] = []
 
-    def grown(self) -> list[list[int]]:
+    def grown(self, owner: Mapping[int, Hashable] | None) -> list[list[int]]:
         """Its groups, the surest links first; equal ones in the order of their records."""
         group = {record: record for couple in self.links for record in couple}
         members = {record: [record] for record in group}
+        owners: dict[int, set[Hashable]] = {
+            record: set() if owner is None else {owner[record]} for record in group
+        }
         across: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         foes: defaultdict[int, set[int]] = defaultdict(set)
         for a, b in self.links:
@@ -78,7 +90,11 @@ class _Component:
                 if a == b:
                     continue
                 forced = self.links[couple] > 1
-                fits = b not in foes[a] and len(members[a]) + len(members[b]) <= MOST_RECORDS
+                fits = (
+                    b not in foes[a]
+                    and owners[a].isdisjoint(owners[b])
+                    and len(members[a]) + len(members[b]) <= MOST_RECORDS
+                )
                 if forced and not fits:
                     raise Contradiction("Records that must be one person are too many, or must not be.")
                 if not fits or not (forced or across[a][b] >= PART * len(members[a]) * len(members[b])):
@@ -89,6 +105,7 @@ class _Component:
                 for record in members.pop(b):
                     members[a].append(record)
                     group[record] = a
+                owners[a] |= owners.pop(b)
                 for other, count in across.pop(b).items():
                     del across[other][b]
                     if other != a:

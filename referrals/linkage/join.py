@@ -6,7 +6,7 @@ Nothing here knows what agreeing means.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 import numpy as np
@@ -67,13 +67,25 @@ class Pairs:
     exposed: tuple[int, ...]
 
 
-def pairs(held: Held, *, source: npt.NDArray[np.uint8] | None = None, threads: int | None = None) -> Pairs:
+def pairs(
+    held: Held,
+    *,
+    source: npt.NDArray[np.integer[Any]] | None = None,
+    across: npt.NDArray[np.bool_] | None = None,
+    threads: int | None = None,
+) -> Pairs:
     """Every pair that shares a token that at most MOST_HOLDERS hold.
 
-    With `source` (0 or 1 for each record) only pairs of different sources.
+    With `source` (a number from 0 on for each record) only pairs of different sources; with `across` only of
+    those of them that are compared: a square table of sources, the same both ways.
     """
+    if across is None:
+        across = ~np.eye(1 if source is None else int(source.max(initial=0)) + 1, dtype=bool)
     whole = _whole(held)
     found = _shared(held, source, threads)
+    if source is not None:
+        compared = across[source[found["a"]], source[found["b"]]]
+        found = {name: column[compared] for name, column in found.items()}
     agree = found["agree"].astype(np.uint64)
     both = whole[found["a"]] & whole[found["b"]] | agree
     width = np.uint64(len(ORDER))
@@ -85,8 +97,8 @@ def pairs(held: Held, *, source: npt.NDArray[np.uint8] | None = None, threads: i
         found["b"],
         pattern.reshape(-1),
         patterns,
-        _couples(np.ones(held.records, dtype=bool), source),
-        tuple(_couples(flags, source) for flags in has),
+        _couples(np.ones(held.records, dtype=bool), source, across),
+        tuple(_couples(flags, source, across) for flags in has),
     )
 
 
@@ -129,7 +141,7 @@ def arrival(held: Sequence[tuple[str, bytes]], index: Index) -> tuple[list[int],
 
 
 def _shared(
-    held: Held, source: npt.NDArray[np.uint8] | None, threads: int | None
+    held: Held, source: npt.NDArray[np.integer[Any]] | None, threads: int | None
 ) -> dict[str, npt.NDArray[np.uint32]]:
     side = np.zeros(held.records, dtype=np.uint8) if source is None else source
     columns = {"record": held.record, "key": held.key, "token": held.token, "side": side[held.record]}
@@ -161,9 +173,14 @@ def _whole(held: Held) -> npt.NDArray[np.uint64]:
     return (enough * (np.uint64(1) << np.arange(wide, dtype=np.uint64))).sum(axis=1, dtype=np.uint64)
 
 
-def _couples(flags: npt.NDArray[np.bool_], source: npt.NDArray[np.uint8] | None) -> int:
-    """How many pairs there are of records with a flag."""
+def _couples(
+    flags: npt.NDArray[np.bool_],
+    source: npt.NDArray[np.integer[Any]] | None,
+    across: npt.NDArray[np.bool_],
+) -> int:
+    """How many pairs there are of records with a flag that are compared."""
     if source is None:
         count = int(flags.sum())
         return count * (count - 1) // 2
-    return int((flags & (source == 0)).sum()) * int((flags & (source == 1)).sum())
+    counts = np.bincount(source[flags], minlength=len(across)).astype(np.float64)
+    return int(counts @ across @ counts) // 2

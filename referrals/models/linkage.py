@@ -67,7 +67,12 @@ class LinkToken(models.Model):
 
     pk = models.CompositePrimaryKey("record", "key", "token")
     record = models.ForeignKey(
-        LinkRecord, models.DO_NOTHING, to_field="number", related_name="+", db_constraint=False, db_index=False
+        LinkRecord,
+        models.DO_NOTHING,
+        to_field="number",
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     key = models.PositiveSmallIntegerField()
     token = models.BinaryField(max_length=16)
@@ -89,8 +94,8 @@ class LinkToken(models.Model):
 
 
 class LinkEdge(models.Model):
-    """Two records, `a` < `b`, that may be one person: on which keys they `agree`, which `both` have whole, and
-    how likely it is (from `score.REVIEW` on). Each end follows its record's, so that it is read while both live.
+    """Two records, `a` < `b`, that may be one person: on which keys they `agree`, which `both` have whole,
+    and how likely it is (from `score.REVIEW` on). Each end follows its record's: it is read while both live.
     """
 
     pk = models.CompositePrimaryKey("a", "b")
@@ -180,7 +185,7 @@ class LinkedPerson(models.Model):
 
 
 class LinkDecision(models.Model):
-    """What an agency said of two clients: that they are one person (`together`) or not (`apart`). Append-only.
+    """What an agency said of two clients: they are one person (`together`) or not (`apart`). Append-only.
 
     To take one back is a row that `undoes` it. `apart` holds for these clients for ever; `together` for
     `a_record` and `b_record` alone, so that it goes with the release of either. `a_client` < `b_client`.
@@ -234,7 +239,7 @@ class LinkDecision(models.Model):
 
 
 class LinkModel(models.Model):
-    """The scorer as it was fitted, newest in force: what `score.Model` holds, and to how much it was fitted."""
+    """The scorer as it was fitted, newest in force: what `score.Model` holds, and to how much."""
 
     keys = ArrayField(models.CharField(max_length=8))
     m = models.JSONField()

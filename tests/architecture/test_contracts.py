@@ -58,6 +58,10 @@ VIOLATIONS: dict[str, list[tuple[str, str]]] = {
         ("reporting/measures/pipeline.py", "import agencies.scope.counting"),
         ("referrals/queries.py", "import agencies.scope.counting"),
     ],
+    "Only linking opens the linking door": [
+        ("referrals/queries.py", "import agencies.scope.linking"),
+        ("reporting/engine.py", "import agencies.scope.linking"),
+    ],
     "Reports never reach into the casework's doors or verbs": [
         ("reporting/releases/__init__.py", "import referrals.actions"),
     ],

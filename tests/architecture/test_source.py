@@ -152,6 +152,7 @@ WRITES_SQL = {
     "agencies/scope/actor.py",  # the settings themselves
     "agencies/scope/counting.py",
     "agencies/scope/grants.py",  # names of tables and columns out of the models
+    "agencies/scope/linking.py",
     "agencies/scope/rows.py",  # migrations
     "agencies/scope/shredding.py",
     "agencies/vault/keys.py",
@@ -165,6 +166,15 @@ WRITES_SQL = {
     "casehub/running.py",  # makes the demo's database, by a name of our own
     "referrals/disclosures.py",  # one call of the function that enters an opening in the sender's ledger
     "referrals/linkage/join.py",  # in DuckDB, in memory: it reaches no database
+    # As the linking role, which reads no client's row; constants of the code, and records by number.
+    "referrals/linking/arrivals.py",
+    "referrals/linking/bulk.py",
+    "referrals/linking/decisions.py",
+    "referrals/linking/departures.py",
+    "referrals/linking/people.py",
+    "referrals/linking/records.py",
+    "referrals/linking/scorer.py",
+    "referrals/linking/turns.py",
     "reporting/engine.py",
     "reporting/measures/__init__.py",
 }
