@@ -24,7 +24,7 @@ from referrals.forms.questions import label_of
 from referrals.models import Client
 from referrals.picklists import ContactGiven, ScreeningTool
 from referrals.queries import Moment, Record
-from referrals.web import lanes
+from referrals.web import lanes, releases
 from referrals.web.cards import closed_state, sealed_card
 from referrals.web.deeds import deed
 from referrals.web.entry import ClientPage, Entry, id_of_form
@@ -116,6 +116,7 @@ class ClientView(ClientPage):
             "may_refer": self.actor.may(Permission.REFERRAL_SEND),
             "may_restrict": self.actor.may(Permission.CLIENT_RESTRICT),
             "may_forget": self.actor.may(Permission.CARD_KEEP),
+            "releases": releases.badges(found),
             "is_closed": queries.is_closed_to_colleagues(found),
             "looked": self._looked(found) if self.actor.may(Permission.LEDGER_READ) else None,
         }

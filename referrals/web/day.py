@@ -20,6 +20,7 @@ from referrals.forms.clients import FilterForm, FindForm
 from referrals.models import Client, Draft, Referral
 from referrals.web.cards import closed_state
 from referrals.web.entry import ENTRIES, entry_url
+from referrals.web.releases import expiring_of_mine, to_words
 from referrals.web.words import day_words
 
 DAY_ROWS = 12
@@ -97,6 +98,9 @@ class Caseload(AgencyView):
             "silent": [row for row in rows if row.is_silent][:5],
             "offers": offers,
             "drafts": drafts_kept(),
+            "expiring": [
+                (one, queries.code_of(one.client), to_words(one)) for one in expiring_of_mine()[:6]
+            ],
             "seen": seen,
         }
         return TemplateResponse(request, "referrals/day.html", context)

@@ -14,7 +14,10 @@ from referrals.web import (
     handover,
     imports,
     labels,
+    links,
+    releases,
     services,
+    tokens,
 )
 
 app_name = "referrals"
@@ -60,4 +63,7 @@ urlpatterns = [
     *bulkcards.urlpatterns,
     *exports.urlpatterns,
     *imports.urlpatterns,
+    *links.urlpatterns,
+    *tokens.urlpatterns,
+    *releases.urlpatterns,
 ]

@@ -1,0 +1,261 @@
+"""What a release says, sentence by sentence, as the client reads it: on the page before it is signed, and on
+paper.
+
+One text for all three, so that nobody signs another text than they read. It holds no name of the client: the
+hub knows none. How it looks stands in the templates and in release.typ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from referrals.forms.questions import label_of
+from referrals.forms.releases import holds
+from referrals.picklists import (
+    CopyGiven,
+    DisclosureNotice,
+    InterpreterUse,
+    Language,
+    LongerReason,
+    ReleaseClass,
+    ReleasePurpose,
+    SignerCapacity,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A heading (or none), sentences, a list, and sentences after it."""
+
+    title: str = ""
+    paragraphs: list[str] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """A release as far as it is said; what nobody has said yet is None or empty. `to` is an agency's name, or
+    the hub's if `is_for_hub`."""
+
+    agency: str
+    to: str | None
+    is_for_hub: bool = False
+    classes: Sequence[ReleaseClass] = ()
+    partners: Sequence[str] = ()
+    purpose: ReleasePurpose | None = None
+    first: date | None = None
+    last: date | None = None
+    longer_reason: LongerReason | None = None
+    signer: SignerCapacity | None = None
+    citation: str = ""
+    language: Language | None = None
+    interpreter: InterpreterUse | None = None
+    copy_given: CopyGiven | None = None
+    notices: Sequence[DisclosureNotice] = ()
+
+
+def text_of(said: Said) -> list[Part]:
+    """The text, in the language that is active."""
+    return [
+        *(_counting(said) if said.is_for_hub else _telling(said)),
+        _time(said),
+        Part(
+            _("Help does not depend on this"),
+            [
+                _("I can say no. I get the same help if I say no, if I take this back, and when it ends."),
+            ],
+        ),
+        _taking_back(said),
+        Part(_("What could go wrong"), items=_risks(said)),
+        *_notices(said),
+        _signing(said),
+    ]
+
+
+def _or_blank(words: str | None) -> str:
+    return words or "…"
+
+
+def day(one: date | None) -> str:
+    """A day in full, or a gap."""
+    return date_format(one, "DATE_FORMAT") if one else "…"
+
+
+def _telling(said: Said) -> list[Part]:
+    names = {"agency": said.agency, "to": _or_blank(said.to)}
+    items = [
+        _("%(what)s: %(fields)s")
+        % {"what": label_of(one), "fields": _listed([str(each) for each in holds(one)])}
+        for one in said.classes
+    ]
+    return [
+        Part(
+            paragraphs=[_("I let %(agency)s tell %(to)s, and no one else:") % names],
+            items=items or ["…"],
+            after=[_("Nothing that is not on this list, and only what it is for needs.")],
+        )
+    ]
+
+
+def _counting(said: Said) -> list[Part]:
+    names = {"agency": said.agency, "hub": _or_blank(said.to)}
+    parts = [
+        Part(
+            paragraphs=[
+                _(
+                    "I let %(agency)s have the hub of %(hub)s count me once, and not once for every "
+                    "agency that helps me."
+                )
+                % names,
+                _(
+                    "What goes to the hub is a token: a code made from my name and birth date that "
+                    "nobody can turn  "
+                    "back into them. No name goes there, and nothing about my life."
+                ),
+                _("I am counted once among these agencies:"),
+            ],
+            items=list(said.partners) or ["…"],
+            after=[
+                _("They learn nothing about me by it. The totals are about many people, never about one.")
+            ],
+        )
+    ]
+    if ReleaseClass.CONFIRM in said.classes:
+        parts.append(
+            Part(
+                _("I also agree to be asked about"),
+                [
+                    _(
+                        "If two records look alike, the agencies named may be asked whether both are "
+                        "about me. By  "
+                        "this each of them learns that the other may help me."
+                    )
+                ],
+            )
+        )
+    return parts
+
+
+def _time(said: Said) -> Part:
+    lines = []
+    if not said.is_for_hub:
+        purpose = _or_blank(str(label_of(said.purpose)) if said.purpose else None)
+        lines.append(_("What it is for: %(purpose)s.") % {"purpose": purpose})
+    lines.append(
+        _("It starts on %(first)s and ends with %(last)s.")
+        % {"first": day(said.first), "last": day(said.last)}
+    )
+    if said.longer_reason:
+        lines.append(_("Why so long: %(reason)s.") % {"reason": label_of(said.longer_reason)})
+    lines.append(_("After that day it holds no more. Nobody has to do anything for it to end."))
+    return Part(_("What for, and until when"), lines)
+
+
+def _taking_back(said: Said) -> Part:
+    can = _(
+        "I can take this back on any day, by a word or in writing, and give no reason. I tell anybody at "
+        "%(agency)s."
+    )
+    lines = [can % {"agency": said.agency}]
+    if said.is_for_hub:
+        lines.append(
+            _(
+                "From then on I am no longer counted together, and my token is deleted. Numbers already "
+                "shown stay as  "
+                "they are: nobody can be found in them."
+            )
+        )
+    else:
+        lines.append(
+            _(
+                "From then on %(to)s can open nothing more here. What they read before, they may "
+                "remember or have written down."
+            )
+            % {"to": _or_blank(said.to)}
+        )
+    return Part(_("I can take it back"), lines)
+
+
+def _risks(said: Said) -> list[str]:
+    if said.is_for_hub:
+        return [
+            _(
+                "Somebody who already knows my name could only test it against the tokens with the help "
+                "of two of  "
+                "the three bodies that hold the keys. They watch for that."
+            ),
+            _("That I take part is known at %(agency)s. It is not shown anywhere else.")
+            % {"agency": said.agency},
+            _("A paper like this one, if somebody finds it, shows that I get help here."),
+        ]
+    return [
+        _("What %(to)s has learned, nobody can take back.") % {"to": _or_blank(said.to)},
+        _("A judge or a law can make them tell what they know."),
+        _("Somebody who works there may know me, or somebody I fear."),
+        _("A paper like this one, if somebody finds it, shows that I get help here."),
+    ]
+
+
+def _notices(said: Said) -> list[Part]:
+    return [_VARIANTS[one]() for one in said.notices]
+
+
+def _part_2() -> Part:
+    """42 CFR 2.31 (what the consent says) and 2.32 (what goes with the records)."""
+    return Part(
+        _("Records of help with alcohol or drugs"),
+        [
+            _(
+                "Some of what is told may come from a program that treats substance use. Federal law, 42 CFR "
+                "part 2, protects it. Who receives it may give it to nobody else, unless I agree in "
+                "writing or  "
+                "that law allows it. It may not be used against me in a court without my written consent "
+                "or a  "
+                "court order under that law."
+            ),
+            _("If I take this back, what was told before in good faith can't be called back."),
+        ],
+    )
+
+
+def _ferpa() -> Part:
+    """34 CFR 99.30 (what the consent says) and 99.33 (what goes with the records)."""
+    return Part(
+        _("School records"),
+        [
+            _(
+                "Some of what is told may come from a school's records. Federal law, FERPA, 34 CFR part 99, "
+                "protects them. Who receives them may use them only for what is written here, and may "
+                "give them  "
+                "to nobody else without the written consent of the parent, or of the student from the "
+                "age of 18."
+            ),
+            _("I can ask for a copy of the records that are told."),
+        ],
+    )
+
+
+_VARIANTS = {DisclosureNotice.PART_2: _part_2, DisclosureNotice.FERPA: _ferpa}
+
+
+def _signing(said: Said) -> Part:
+    lines = []
+    if said.language:
+        lines.append(_("Read to me in: %(language)s.") % {"language": label_of(said.language)})
+    if said.interpreter:
+        lines.append(_("Interpreter: %(interpreter)s.") % {"interpreter": label_of(said.interpreter)})
+    if said.signer:
+        lines.append(_("Who signs: %(signer)s.") % {"signer": label_of(said.signer)})
+    if said.citation:
+        lines.append(_("The law that lets a minor sign alone: %(citation)s.") % {"citation": said.citation})
+    if said.copy_given:
+        lines.append(_("My copy: %(copy)s.") % {"copy": label_of(said.copy_given)})
+    return Part(_("How I sign"), [" ".join(lines)] if lines else [])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(one if number == 0 else one[:1].lower() + one[1:] for number, one in enumerate(words))
