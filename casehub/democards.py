@@ -1,9 +1,11 @@
-"""The demo's contact cards: two agencies' vaults and cards, sealed as their people's browsers would do it.
+"""The demo's contact cards: two agencies' vaults, cards and key holders' files, sealed as their people's
+browsers would do it.
 
 The only place where hub code holds a vault key, of invented people; the recovery kits' words are thrown
 away. Names come from the agencies' own exports, through the agency-side tool.
 """
 
+import json
 import secrets
 import time
 import uuid
@@ -14,9 +16,10 @@ from typing import Any
 
 from django.db.models import F
 
-from agencies import cardkeys
+from agencies import cardkeys, linknet
 from agencies.models import Agency, Membership, User
 from agencies.scope import Actor, acting_as
+from casehub.demoholders import network_file
 from casehub.synthetic import World
 from casehub.synthetic.names import fictional_phone
 from casehub.synthetic.network import AgencySpec
@@ -73,7 +76,17 @@ def _seal_one(spec: AgencySpec, machines: Path) -> int:
     _note_who_was_seen(ring, version=2)
     with acting_as(Actor.of(keeper, agency)):
         vault = ring.vault(2)
+        _keep_holders(network_file(machines, spec.slug), vault)
         return 1 + sum(_save(client, card, vault, keeper) for client, card in written)
+
+
+def _keep_holders(path: Path, vault: vaultbox.Vault) -> None:
+    """The key holders' file, as the agency's data lead loads it; nothing where the holders gave none."""
+    if not path.exists():
+        return
+    said = json.loads(path.read_text())
+    sealed = _text(vault.seal("holders", {"serial": 1}, said))
+    linknet.keep_holder_file({"serial": 1, "epoch": max(map(int, said["commitments"])), "sealed": sealed})
 
 
 def _named(spec: AgencySpec, machines: Path, vault: vaultbox.Vault) -> dict[str, dict[str, Any]]:
