@@ -21,7 +21,15 @@ UNIQUE_ACROSS_AGENCIES = {
     "a_role_is_held_once_at_an_agency": "the agency is in it",
     "referrals_contactcard_client_id_key": "the client's key stands beside it: a foreign id fails on that",
     "referrals_shredding_client_id_key": "the client's key stands beside it: a foreign id fails on that",
+    "referrals_linkrecord_client_id_key": "the client's key stands beside it: a foreign id fails on that",
+    "referrals_linkrecord_number_key": "62 random bits",
+    "a_link_record_carries_its_end": "62 random bits, and when they end",
 }
+
+
+# Tables in front of the walls that are the linking role's alone; and those of them whose rows end by the clock.
+LINKERS = {m._meta.db_table: m for m in apps.get_models() if grants.is_for_linking_alone(m)}
+ALIVE = {"referrals_linkrecord", "referrals_linktoken", "referrals_linkedge", "referrals_linkedperson"}
 
 
 @pytest.fixture
@@ -49,7 +57,8 @@ def test_every_table_with_an_agency_forces_row_security(owner):
 def test_every_walled_table_has_its_policies_and_they_say_what_the_house_says(owner):
     by_table = {}
     for one in postgres.policies(owner):
-        by_table.setdefault(one.table, {})[one.name] = one
+        if one.role != "casehub_linker" and one.table not in LINKERS:
+            by_table.setdefault(one.table, {})[one.name] = one
     assert set(by_table) == {model._meta.db_table for model in walled()}
     for table, found in by_table.items():
         own, counted = found["own"], found["counted"]
@@ -66,13 +75,34 @@ def test_every_walled_table_has_its_policies_and_they_say_what_the_house_says(ow
             assert shredded.role == "casehub_shredder" and "casehub.agency" in str(shredded.check), table
             assert (shredded.command == "a") or "CURRENT_USER = 'casehub_shredder'" in shredded.using, table
         # Whatever else there is lets the other party read, and nobody write.
-        rest = {name: one for name, one in found.items() if name not in ("own", "counted", "shredded")}
+        rest = {
+            name: one for name, one in found.items() if name not in ("own", "counted", "shredded", "alive")
+        }
         assert all(
             one.command == "r" and one.role == "casehub_app" and one.check is None for one in rest.values()
         )
         if any(field.related_model._meta.db_table == "referrals_client" for field in _keys(table)):
             listed = table in ("referrals_restriction", "referrals_clientopenedto")
             assert ("referrals_restriction" in own.using) != listed, table
+
+
+def test_what_the_linking_role_sees_is_alive_and_nobody_else_sees_more(owner):
+    """Its policies ask for the role itself, as whoever may put it on would inherit them; and for the clock."""
+    found = [one for one in postgres.policies(owner) if one.role == "casehub_linker" or one.table in LINKERS]
+    assert {one.table for one in found} == {
+        model._meta.db_table for model in apps.get_models() if getattr(model, "linker_may", ())
+    }
+    for one in found:
+        asks = " ".join(filter(None, [one.using, one.check]))
+        assert f"CURRENT_USER = '{one.role}'" in asks, one
+        assert one.role in ("casehub_linker", "casehub_reporter")
+        if one.table in ALIVE and one.command in ("r", "*"):
+            assert "statement_timestamp()" in str(one.using), one
+        if one.role == "casehub_reporter":
+            assert (one.name, one.command) == ("counted", "r") and one.table in ALIVE
+    for table in LINKERS:
+        owner.execute("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = %s", [table])
+        assert owner.fetchone() == (True, True), table
 
 
 def _keys(table):
@@ -82,12 +112,14 @@ def _keys(table):
 
 def test_a_policy_reads_only_tables_whose_own_policy_is_row_local(owner):
     """Policies that read each other end in 42P17, or in a way round."""
-    local = {"referrals_restriction", "referrals_clientopenedto"}
+    local = {"referrals_restriction", "referrals_clientopenedto", "referrals_linkrecord"}
     tables = {model._meta.db_table for model in walled()}
     for one in postgres.policies(owner):
         read = {table for table in tables if f"{table} " in (one.using or one.check)}
         assert read <= local
-        if one.table in local:
+        if one.table in local and one.name != "own" and one.name != "shredded":
+            assert not read
+        if one.table in ("referrals_restriction", "referrals_clientopenedto"):
             assert not read
 
 
@@ -181,7 +213,7 @@ def test_the_reporter_reads_the_linkable_and_open_columns_and_writes_nothing(own
     assert granted == wanted
     owner.execute(
         "SELECT table_name, privilege_type FROM information_schema.table_privileges"
-        " WHERE grantee IN ('casehub_reporter', 'casehub_linker', 'PUBLIC') AND table_schema = 'public'"
+        " WHERE grantee IN ('casehub_reporter', 'PUBLIC') AND table_schema = 'public'"
     )
     assert owner.fetchall() == []
 
@@ -212,13 +244,35 @@ def test_the_hand_that_forgets_has_these_rights_and_no_other(owner):
     }
 
 
-def test_the_linker_reads_nothing_yet(owner):
+def test_the_linking_role_has_what_its_models_say_and_the_app_has_nothing_of_theirs(owner):
     owner.execute(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        "SELECT grantee, table_name, privilege_type FROM information_schema.table_privileges"
+        " WHERE grantee IN ('casehub_linker', 'casehub_app') AND table_schema = 'public'"
     )
-    for (table,) in owner.fetchall():
-        owner.execute("SELECT has_any_column_privilege('casehub_linker', %s, 'SELECT')", [table])
-        assert owner.fetchone() == (False,), table
+    rights = owner.fetchall()
+    linkers = {(table, right) for role, table, right in rights if role == "casehub_linker"}
+    assert linkers == {
+        (model._meta.db_table, right)
+        for model in apps.get_models()
+        for right in getattr(model, "linker_may", ())
+    }
+    assert not {table for role, table, _right in rights if role == "casehub_app"} & set(LINKERS)
+    owner.execute(
+        "SELECT table_name, array_agg(column_name::text ORDER BY column_name)"
+        " FROM information_schema.column_privileges WHERE grantee = 'casehub_linker' AND table_schema = 'public' GROUP BY 1"
+    )
+    columns = dict(owner.fetchall())
+    assert set(columns) - {table for table, _right in linkers} == {"agencies_linkepoch"}
+    assert columns["agencies_linkepoch"] == ["ended_at", "number"]
+
+
+@pytest.mark.parametrize("role", ["casehub_app", "casehub_reporter", "casehub_shredder", "casehub_owner"])
+def test_nobody_but_the_linking_role_reads_a_token(owner, role):
+    owner.execute("SELECT has_any_column_privilege(%s, 'referrals_linktoken', 'SELECT')", [role])
+    # The owner of tables could, and row security that is forced on it shows it none.
+    assert owner.fetchone() == (role == "casehub_owner",)
+    owner.execute("SELECT count(*) FROM referrals_linktoken")
+    assert owner.fetchone() == (0,)
 
 
 def test_the_app_has_rows_and_nothing_else(owner):
@@ -283,6 +337,7 @@ def test_tables_in_front_of_the_walls_are_the_platforms(owner):
     """Every other table of ours without row security says that no row of it is about a client."""
     walls = {model._meta.db_table for model in walled()}
     for model in apps.get_models():
-        if model._meta.app_label in OURS and model._meta.db_table not in walls | set(IN_FRONT) | PLATFORM:
+        table = model._meta.db_table
+        if model._meta.app_label in OURS and table not in walls | set(IN_FRONT) | PLATFORM | set(LINKERS):
             privacy = getattr(model, "privacy", None)
             assert isinstance(privacy, Privacy) and not privacy.direct and not privacy.linkable, model
