@@ -64,7 +64,8 @@ def decide(a_client: UUID, b_client: UUID, verdict: str) -> UUID:
 
 
 def undo(decision: UUID) -> None:
-    """Take a decision back, as if it had not been made. By the agency that made it.
+    """Take a decision back, as if it had not been made. By the agency that made it; a link, which rests on the
+    word of both, by either.
 
     Raises NotAllowed for any other decision; one that is taken back already stays so.
     """
@@ -74,8 +75,9 @@ def undo(decision: UUID) -> None:
         turns.wait(cursor)
         cursor.execute(
             "SELECT a_client, b_client, a_agency_id, b_agency_id, a_record, b_record, verdict"
-            " FROM referrals_linkdecision WHERE id = %s AND by_agency_id = %s AND undoes_id IS NULL",
-            [decision, actor.agency_id],
+            " FROM referrals_linkdecision WHERE id = %s AND undoes_id IS NULL AND (by_agency_id = %s"
+            " OR verdict = 'together' AND %s IN (a_agency_id, b_agency_id))",
+            [decision, actor.agency_id, actor.agency_id],
         )
         row = cursor.fetchone()
         if row is None:
