@@ -64,8 +64,8 @@ def decide(a_client: UUID, b_client: UUID, verdict: str) -> UUID:
 
 
 def undo(decision: UUID) -> None:
-    """Take a decision back, as if it had not been made. By the agency that made it; a link, which rests on the
-    word of both, by either.
+    """Take a decision back, as if it had not been made: by the agency that made it. A link rests on the word of
+    both, so either takes it back.
 
     Raises NotAllowed for any other decision; one that is taken back already stays so.
     """
