@@ -99,6 +99,15 @@ def seed(world: World) -> list[Agency]:
     return made
 
 
+def is_settled(world: World) -> bool:
+    """Whether `settle_in` was done before: the agency it comes to last has clients with workers."""
+    last = Agency.objects.filter(slug=world.agencies[-1].slug).first()
+    if last is None:
+        return False
+    with acting_as(Actor.hub(last)):
+        return queries.clients().exclude(worker=None).exists()
+
+
 def settle_in(world: World) -> None:
     """Share the clients out among the agency's caseworkers, each with a code; leave some offers waiting."""
     for spec in world.agencies:
