@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce, Greatest, NullIf, TruncDate
+from django.db.models.functions import Coalesce, Extract, Greatest, NullIf, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,6 +17,7 @@ from agencies.models import Agency, AgencyType, LedgerEntry, Membership, Project
 from agencies.roles import ROLES, Permission
 from agencies.scope import NotAllowed, Scoped, current_actor
 from referrals.models import (
+    LIVE,
     Client,
     ClientOpenedTo,
     ContactCard,
@@ -25,6 +26,7 @@ from referrals.models import (
     FollowUp,
     Offer,
     Referral,
+    ReleaseOfInformation,
     Restriction,
     Screening,
     Service,
@@ -84,6 +86,26 @@ def older_cards(after: UUID | None = None) -> QuerySet[ContactCard]:
     """Cards still under an older version of the key, from behind that client on."""
     older = cards().filter(key_version__lt=cardkeys.version_in_force())
     return older.filter(client_id__gt=after) if after else older
+
+
+def cards_changed_since_tokens(epoch: int) -> QuerySet[ContactCard]:
+    """Cards of clients whose tokens of this epoch are older than what the card says now.
+
+    A re-seal changes the row and not what it says. What it says is dated by a browser's clock, which may be
+    an hour wrong.
+    """
+    made = F("client__link_record__changed_at")
+    return cards().filter(
+        client__link_record__epoch=epoch, changed_at__gt=made, saved_at__gt=Extract(made, "epoch") - 3600
+    )
+
+
+def counted_until(clients: Iterable[Client]) -> dict[UUID, datetime]:
+    """By client: when the live release ends under which they are counted; without one they are left out."""
+    found = ReleaseOfInformation.objects.filter(
+        LIVE, recipient=None, classes__contains=["count"], client__in=clients
+    )
+    return dict(found.values_list("client").annotate(Max("ends_at")))
 
 
 def sealed_card(card: ContactCard) -> bytes:

@@ -14,7 +14,7 @@ from referrals.linkage.tokens import inputs
 
 # Other names than the first known; of a person whose names make more tokens than this, the last are left out.
 MOST_OTHERS = 4
-MOST_TOKENS = 640
+MOST_TOKENS = 400
 _PARTS = ("first", "middle", "last", "suffix")
 
 

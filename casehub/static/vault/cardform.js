@@ -6,6 +6,7 @@ import { everyCard } from "./cardsearch.js";
 import { fromBase64url } from "./box.js";
 import { whenChanged, whose } from "./session.js";
 import { Moved, isOtherKey, openCards, saveCard, sealed } from "./store.js";
+import { askSoon } from "./tokenise.js";
 
 const KEEP_MS = 1000;
 const DRAFT_MS = 300; // before the draft is sent
@@ -162,6 +163,7 @@ function editing(form) {
       [dirty, saved] = [false, true];
       clearTimeout(timer);
       sessionStorage.removeItem(stored);
+      askSoon();
       location.assign(form.dataset.after);
     } catch (error) {
       if (error instanceof Moved) return await meet(mine);

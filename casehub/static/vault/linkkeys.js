@@ -8,7 +8,7 @@ import { birth, byCodePoint, length, name, split, ssn4, start, strip, zip5 } fro
 
 export const VERSION = DATA.version;
 const MOST_OTHERS = 4;
-const MOST_TOKENS = 640;
+const MOST_TOKENS = 400;
 const PARTS = ["first", "middle", "last", "suffix"];
 
 // Views: sets of values, each once, sorted, without the empty one.
