@@ -64,9 +64,9 @@ def decide(a_client: UUID, b_client: UUID, verdict: str) -> UUID:
 
 
 def undo(decision: UUID) -> None:
-    """Take a decision back, as if it had not been made: by the agency that made it. A link rests on the word of
-    both, so either takes it back.
+    """Take a decision back, as if it had not been made: by the agency that made it.
 
+    A link rests on the word of both, so either takes it back.
     Raises NotAllowed for any other decision; one that is taken back already stays so.
     """
     actor = current_actor()

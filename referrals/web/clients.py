@@ -21,6 +21,7 @@ from referrals import actions, queries, shredders
 from referrals.actions import SealedCard
 from referrals.forms.clients import ChangeClientForm, ClientForm, RestrictForm
 from referrals.forms.questions import label_of
+from referrals.linking import review
 from referrals.models import Client
 from referrals.picklists import ContactGiven, ScreeningTool
 from referrals.queries import Moment, Record
@@ -28,6 +29,7 @@ from referrals.web import lanes, releases
 from referrals.web.cards import closed_state, sealed_card
 from referrals.web.deeds import deed
 from referrals.web.entry import ClientPage, Entry, id_of_form
+from referrals.web.links import missing_words
 from referrals.web.words import amount_words, day_words, moment_words
 
 FEW = 10
@@ -118,6 +120,7 @@ class ClientView(ClientPage):
             "may_forget": self.actor.may(Permission.CARD_KEEP),
             "releases": releases.badges(found),
             "is_closed": queries.is_closed_to_colleagues(found),
+            "count_misses": missing_words(review.missing_of(found)),
             "looked": self._looked(found) if self.actor.may(Permission.LEDGER_READ) else None,
         }
         return TemplateResponse(request, "referrals/client.html", context)

@@ -41,6 +41,7 @@ SAID: dict[str, Promise] = {
     "link.apart": gettext_lazy("Kept two records apart"),
     "link.together": gettext_lazy("Linked two records as one person"),
     "link.undone": gettext_lazy("Took a decision about two records back"),
+    "linkrecord.stored": gettext_lazy("Kept a client's tokens"),
     "member.brought_back": gettext_lazy("Brought an account back"),
     "member.invitation_taken_back": gettext_lazy("Took an invitation back"),
     "member.invited": gettext_lazy("Invited someone"),
