@@ -421,11 +421,6 @@ def tell(*, compelled: CompelledDisclosure, told: str) -> None:
     CompelledDisclosure.objects.filter(pk=compelled.pk).update(told=told, changed_at=Now())
 
 
-def compelled_of(client: Client) -> QuerySet[CompelledDisclosure]:
-    """What the law took of the client, newest first."""
-    return CompelledDisclosure.objects.filter(client=client).select_related("receiver", "worker")
-
-
 def reference_of(compelled: CompelledDisclosure) -> str:
     """The order, section or report; "" when it went with the client's identity."""
     if not compelled.reference_sealed:

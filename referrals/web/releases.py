@@ -143,8 +143,7 @@ class Releases(ClientPage):
             "code": queries.code_of(found),
             "badges": badges(found),
             "compelled": [
-                (one, releases.reference_of(one), _labels(one.classes))
-                for one in releases.compelled_of(found)
+                (one, releases.reference_of(one), _labels(one.classes)) for one in releases.compelled(found)
             ],
             "shared": [_Line(one) for one in releases.shared(found)],
             "may_edit": self.actor.may(Permission.CLIENT_EDIT),
