@@ -270,6 +270,17 @@ def _member_key(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any
     return {"user": None, "kit_number": next(_numbers)}
 
 
+def _link_record(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """A client's under a live release to the hub; each client has one."""
+    from referrals.models import ReleaseOfInformation
+
+    client = facts.get("client") or rows.fresh(Client, letter)
+    partners = [rows.world.agency("R" if letter != "R" else "S").pk]
+    to_hub = {"recipient": None, "classes": ["count"], "purpose": "counting", "partners": partners}
+    release = rows.fresh(ReleaseOfInformation, letter, client=client, **to_hub)
+    return {"client": client, "release": release, "ends_at": release.ends_at, "partners": partners}
+
+
 KNOWS = {
     "ClientOpenedTo": _opened_to,
     "Offer": _offer,
@@ -284,4 +295,5 @@ KNOWS = {
     "ReleaseOfInformation": _release,
     "SigningRule": _signing_rule,
     "CompelledDisclosure": _compelled,
+    "LinkRecord": _link_record,
 }

@@ -22,6 +22,7 @@ from referrals.models import (
     Restriction,
     SigningRule,
 )
+from tests.architecture.test_database import LINKERS
 from tests.attacks import postgres
 from tests.attacks.postgres import Bench, Key
 from tests.attacks.rows import Rows, keys_to_rows, walled
@@ -330,10 +331,24 @@ WATCHES = {
 }
 
 
+# Broken one by one in test_linking_sabotage.
+OF_LINKING = {
+    ("referrals_linkrecord", "stands"),
+    ("referrals_linkrecord", "in_turn"),
+    ("referrals_releaseofinformation", "is_unlinked"),
+    ("agencies_award", "is_unlinked"),
+    ("agencies_sharingagreement", "is_unlinked"),
+}
+
+
+def is_of_linking(policy: postgres.Policy) -> bool:
+    return policy.role == "casehub_linker" or policy.name == "alive" or policy.table in LINKERS
+
+
 def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]:
     """What is broken, the statement that breaks it, and the probe that must notice."""
     cursor = wall.bench.cursor
-    policies = postgres.policies(cursor)
+    policies = [one for one in postgres.policies(cursor) if not is_of_linking(one)]
     for table in wall.tables:
         yield (
             table,
@@ -400,7 +415,7 @@ def _sabotage(wall: Wall) -> Iterator[tuple[str, str, Callable[..., bool], Any]]
             if key.columns[1:] != ("agency_id",):
                 probe = wall.an_answer_names_its_offers_parties
             yield key.name, gone, probe, key
-    for table, trigger in postgres.triggers(cursor):
+    for table, trigger in sorted(set(postgres.triggers(cursor)) - OF_LINKING):
         enters = trigger.startswith("enter_")
         probe = wall.every_write_enters_the_ledger if enters else getattr(wall, WATCHES[table, trigger])
         yield table, f"DROP TRIGGER {trigger} ON {table}", probe, table
@@ -436,7 +451,8 @@ def test_every_policy_key_and_trigger_is_in_the_plan(wall):
     """Nothing the catalog knows of our tables escapes the plan above."""
     plan = " ".join(statement for _what, statement, _probe, _about in _sabotage(wall))
     cursor = wall.bench.cursor
-    assert [p for p in postgres.policies(cursor) if f'POLICY "{p.name}" ON {p.table}' not in plan] == []
+    left = [p for p in postgres.policies(cursor) if f'POLICY "{p.name}" ON {p.table}' not in plan]
+    assert [policy for policy in left if not is_of_linking(policy)] == []
     for model in walled():
         for field in keys_to_rows(model):
             assert any(
@@ -447,4 +463,4 @@ def test_every_policy_key_and_trigger_is_in_the_plan(wall):
             ), f"{model._meta.label}.{field.name} has no composite key"
     with connections["owner"].cursor() as owner:
         owner.execute("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal")
-        assert owner.fetchone()[0] == plan.count("DROP TRIGGER")
+        assert owner.fetchone()[0] == plan.count("DROP TRIGGER") + len(OF_LINKING)

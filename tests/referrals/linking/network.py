@@ -80,9 +80,7 @@ class Network:
 
     def revoke(self, release: ReleaseOfInformation) -> None:
         with self.world.acting(self.world.letter(release.agency_id)):
-            ReleaseOfInformation.objects.filter(pk=release.pk).update(
-                revoked_at=Now(), revoked_how="orally"
-            )
+            ReleaseOfInformation.objects.filter(pk=release.pk).update(revoked_at=Now(), revoked_how="orally")
 
     def store(
         self, client: Client, first: str, last: str, dob: str, *, epoch: int = 1, **more: str
