@@ -17,6 +17,7 @@ from casehub.pages import (
     passkeys,
     retention,
     session,
+    signing,
     vault,
 )
 
@@ -76,6 +77,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agency/computers/", passkeys.ComputersPage.as_view(), name="computers"),
     path("agency/tokens/", agency.TokensPage.as_view(), name="tokens"),
     path("agency/ledger/", ledger.LedgerPage.as_view(), name="ledger"),
+    path("agency/signing/", signing.SigningPage.as_view(), name="signing"),
     path("agency/retention/", retention.RetentionPage.as_view(), name="retention"),
     path("agency/retention/<uuid:shredding>/", retention.Certificate.as_view(), name="retention_certificate"),
     path("clients/<uuid:client>/forget/", retention.Forget.as_view(), name="client_forget"),

@@ -40,6 +40,7 @@ TABS = (
     (_("Shared computers"), "computers", Permission.AGENCY_MANAGE),
     (_("Contact cards"), "card_keys", Permission.CARD_OPEN),
     (_("Counting once"), "counting", Permission.CARD_KEEP),
+    (_("Who may sign"), "signing", Permission.CARD_KEEP),
     (_("Retention"), "retention", Permission.CARD_KEEP),
     (_("Who looked"), "ledger", Permission.LEDGER_READ),
     (_("API tokens"), "tokens", Permission.REPORT_NETWORK),

@@ -26,8 +26,16 @@ from agencies.roles import Permission
 from agencies.vault import VaultError
 from referrals import disclosures, queries, releases
 from referrals.disclosures import SealedPart
-from referrals.models import Client, CompelledDisclosure, Handover, Offer, ReleaseOfInformation
-from referrals.picklists import DisclosureClass
+from referrals.models import (
+    Client,
+    CompelledDisclosure,
+    Disclosure,
+    Handover,
+    Offer,
+    ReleaseOfInformation,
+)
+from referrals.notices import TO_THE_RECEIVER
+from referrals.picklists import DisclosureClass, DisclosureNotice
 from referrals.web.cards import CardsView, as_uuid, closed_state
 from referrals.web.entry import ClientPage
 
@@ -104,6 +112,7 @@ class HandOverPage(ClientPage):
             "code": queries.code_of(found),
             "closed": closed_state(self.actor),
             "grounds": _grounds(found),
+            "asked": request.GET.get("release", ""),
             "classes": [
                 (one, _(one.label), [(path, _(label)) for path, label in one.fields.items()])
                 for one in DisclosureClass
@@ -170,13 +179,18 @@ class HandedToUs(AgencyView):
         context = {
             "closed": closed_state(self.actor),
             "received": [
-                (one, text_of(one.sender_key), listed.get(one.agency_id, ""))
+                (one, text_of(one.sender_key), listed.get(one.agency_id, ""), _notices(one))
                 for one in disclosures.received().defer("sealed_e2e", "tag")
             ],
             "labels": json.dumps(labels),
             "waiting": queries.inbox().count(),
         }
         return TemplateResponse(request, "referrals/handed_to_us.html", context)
+
+
+def _notices(one: Disclosure) -> list[str]:
+    """What the law has said to whoever receives such records."""
+    return [" ".join(str(words) for words in TO_THE_RECEIVER[DisclosureNotice(each)]) for each in one.notices]
 
 
 class DisclosureOpen(AgencyView):

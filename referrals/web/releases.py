@@ -1,5 +1,5 @@
-"""Releases of information on the screen and on paper: reading, signing, renewing and taking one back, what the
-law took without one, and the client's own list. What may be signed is decided in `referrals.releases`.
+"""Releases of information on the screen and on paper: reading, signing, renewing and taking one back, what
+the law took without one, and the client's own list. What may be signed is decided in `referrals.releases`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -123,7 +123,11 @@ function sending(form) {
     if (!row) return show("none");
     [card, pins] = [row.card, found];
     const can = offerGrounds();
-    offerFields();
+    const asked = grounds.find((each) => each.value === form.dataset.asked && !each.disabled);
+    if (asked && !chosenGround()) {
+      asked.checked = true;
+      choose();
+    } else offerFields();
     show(can ? "open" : grounds.length ? "nopins" : "norelease");
   }
 

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from agencies import affairs
 from agencies.models import LedgerEntry, SharingAgreement
-from referrals import releases
+from referrals import disclosures, releases
 from referrals.models import CompelledDisclosure, ReleaseOfInformation
 from referrals.picklists import DisclosureClass, ReleasePurpose
 from referrals.releases import Signature, Terms
 from referrals.web import release_paper
+from tests.referrals.test_disclosures import handing, key_of
 
 NEW, ALL = "referrals:release_new", "referrals:releases"
 
@@ -466,6 +467,54 @@ def test_what_compels_is_named(world, name):
     assert name in answer.context["form"].errors
     with world.acting("A"):
         assert not CompelledDisclosure.objects.exists()
+
+
+# Handing over, and who may sign
+
+
+def test_signed_for_a_handing_over_it_leads_back_there(world):
+    client = world.client("A")
+    answer = sent(world, client, said(world), query="?then=hand_over")
+    assert (
+        answer.url == reverse("referrals:hand_over", args=[client.pk]) + f"?release={the_release(world).pk}"
+    )
+    other = sent(world, client, said(world), query="?then=https://elsewhere.example/")
+    assert other.url.startswith("/releases/")
+
+
+def test_who_receives_such_records_reads_the_laws_notice(world):
+    client, keys = world.client("A"), {letter: key_of(world, letter) for letter in "AB"}
+    today = timezone.localdate()
+    with world.acting("A", "data_lead"):
+        affairs.add_award(
+            funder="X", number="1", starts_on=today, ends_on=today + timedelta(days=300), regimes=["part_2"]
+        )
+    with world.acting("A"):
+        disclosures.hand_over(**handing(world, client, keys["B"], receiver="B"))
+    page = text_of(world.browser("B").get(reverse("referrals:handed_to_us")))
+    assert "42 CFR part 2 prohibits unauthorized use or disclosure of these records." in page
+
+
+def test_the_table_of_who_may_sign_needs_a_law_for_each_rule(world):
+    lead, url = world.browser("A", "data_lead"), reverse("signing")
+    page = text_of(lead.get(url))
+    assert "This is not legal advice." in page and "None yet" in page
+    rule = {"act": "add_rule", "purpose": "referral", "from_age": "14"}
+    assert "citation" in lead.post(url, rule).context["form"].errors
+    lead.post(url, {**rule, "citation": "TR Code 9-14"})
+    assert "TR Code 9-14" in text_of(lead.get(url))
+    supervisor = world.browser("A", "supervisor")
+    assert "TR Code 9-14" in text_of(supervisor.get(url)) and "The data lead changes" in text_of(
+        supervisor.get(url)
+    )
+    assert supervisor.post(url, {**rule, "citation": "x"}).status_code == 404
+    with world.acting("A"):
+        pk = releases.signing_rules().get().pk
+    for one in (uuid.uuid4(), "x"):
+        lead.post(url, {"act": "end_rule", "rule": str(one)})
+    assert "TR Code 9-14" in text_of(lead.get(url))
+    lead.post(url, {"act": "end_rule", "rule": str(pk)})
+    assert "TR Code 9-14" not in text_of(lead.get(url))
 
 
 # The walls, and who
