@@ -23,9 +23,12 @@ import numpy.typing as npt
 from referrals.linkage import join, score
 from referrals.linkage.cluster import clusters
 from referrals.linkage.keys import Person
+from referrals.linkage.rivals import Rivals
 from referrals.linkage.tokens import local, tokens
 
 FIELDS = ("name", "dob", "zip", "ssn4")
+# A source with more sure pairs within it than this part of the records lists people twice.
+TWICE = 0.01
 _COLUMNS = {"name": ("first", "last"), "dob": ("dob",), "zip": ("zip",), "ssn4": ("ssn4",)}
 
 
@@ -154,24 +157,45 @@ def link(
 def link_held(
     held: join.Held, source: npt.NDArray[np.uint8] | None = None, *, clock: Clock | None = None
 ) -> Linked:
-    """Pairs, posteriors and groups of tokens that exist already."""
+    """Pairs, posteriors and groups of tokens that exist already.
+
+    Records of sources that list nobody twice compete for each other.
+    """
     clock = clock or Clock()
     with clock.step("join"):
-        pairs = join.pairs(held, source=source)
+        pairs = every = join.pairs(held)
+        if source is not None:
+            pairs = join.parted(every, held, source)
     with clock.step("score"):
-        model = score.fit(
-            join.ORDER,
-            pairs.patterns,
-            records=held.records,
-            comparable=pairs.comparable,
-            exposed=pairs.exposed,
-        )
-        posterior = model.posteriors(pairs.patterns)[pairs.pattern]
+        rivals = None
+        if source is not None and _nobody_twice(held, every, source):
+            rivals = Rivals(pairs, source)
+        model = _fitted(held, pairs, rivals)
+        if rivals is None:
+            posterior = model.posteriors(pairs.patterns)[pairs.pattern]
+        else:
+            posterior = rivals.posteriors(model.odds(pairs.patterns), model.share)
     with clock.step("cluster"):
         sure = posterior >= score.LINK
         edges = zip(pairs.a[sure].tolist(), pairs.b[sure].tolist(), posterior[sure].tolist(), strict=True)
         groups = clusters(edges)
     return Linked(pairs.a, pairs.b, posterior, groups, model)
+
+
+def _fitted(held: join.Held, pairs: join.Pairs, rivals: Rivals | None = None) -> score.Model:
+    return score.fit(
+        join.ORDER,
+        pairs.patterns,
+        records=held.records,
+        comparable=pairs.comparable,
+        exposed=pairs.exposed,
+        once=None if rivals is None else rivals.means,
+    )
+
+
+def _nobody_twice(held: join.Held, pairs: join.Pairs, source: npt.NDArray[np.uint8]) -> bool:
+    sure = _fitted(held, pairs).posteriors(pairs.patterns)[pairs.pattern] >= score.LINK
+    return int((source[pairs.a[sure]] == source[pairs.b[sure]]).sum()) <= TWICE * held.records
 
 
 def report(records: Records, linked: Linked, clock: Clock) -> dict[str, Any]:

@@ -102,6 +102,27 @@ def pairs(
     )
 
 
+def parted(pairs: Pairs, held: Held, source: npt.NDArray[np.uint8]) -> Pairs:
+    """Of all pairs of all records those of different sources, as `pairs` with a source finds them."""
+    kept = source[pairs.a] != source[pairs.b]
+    kinds, pattern, counts = np.unique(pairs.pattern[kept], return_inverse=True, return_counts=True)
+    patterns = Patterns(pairs.patterns.agree[kinds], pairs.patterns.both[kinds], counts.astype(np.int64))
+    whole = _whole(held)
+
+    def across(flags: npt.NDArray[np.bool_]) -> int:
+        counts = np.bincount(source[flags]).astype(object)
+        return int((counts.sum() ** 2 - (counts**2).sum()) // 2) if len(counts) else 0
+
+    return Pairs(
+        pairs.a[kept],
+        pairs.b[kept],
+        pattern.reshape(-1),
+        patterns,
+        across(np.ones(held.records, dtype=bool)),
+        tuple(across((whole >> np.uint64(place) & np.uint64(1)).astype(bool)) for place in range(len(ORDER))),
+    )
+
+
 class Index(Protocol):
     """Where tokens are looked up: the hub's table, or any other."""
 

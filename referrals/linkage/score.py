@@ -8,7 +8,7 @@ the data, u from public tables. Two classes of pair besides are known beforehand
 child of one name. Nothing here knows a token's value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Masks = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
+
+# From the odds of each pattern and the share of pairs that are one person to each pattern's mean posterior.
+Once = Callable[[Floats, float], Floats]
 
 LINK, REVIEW = 0.95, 0.05
 _WIDTH = max(len(states) for states in STATES.values())
@@ -51,9 +54,14 @@ class Model:
     kin: tuple[float, ...]
 
     def posteriors(self, patterns: Patterns) -> Floats:
-        """The probability that a pair of each pattern is one person."""
+        """The probability that a pair of each pattern is one person, looked at alone."""
         same, _, _ = _expect(open_states(self.keys, patterns), self)
         return same
+
+    def odds(self, patterns: Patterns) -> Floats:
+        """The same as odds, which stay apart where probabilities are all but 1."""
+        _, same, others = _likely(open_states(self.keys, patterns), self)
+        return same / others.sum(axis=0)
 
 
 def fit(
@@ -64,21 +72,24 @@ def fit(
     comparable: int,
     exposed: Sequence[int] | None = None,
     rounds: int = 300,
+    once: Once | None = None,
 ) -> Model:
     """Fit to the pairs that share a token.
 
     `comparable` counts all pairs that could be one person, whether they share a token or not; `exposed` of
     each key the pairs that both have it, so that how often strangers share names and ZIP codes here can be
     learned from their tokens with SSN4 (which strangers share by chance alone). Without it the public tables
-    stand. `records` counts records.
+    stand. `records` counts records. `once` says of pairs what can't be seen in one alone; it is asked when
+    all else has been fitted.
     """
     states = open_states(tuple(keys), patterns)
     comparable = max(comparable, int(patterns.pairs.sum()), 1)
     believed = one_person()
     expected = tuple(min(0.1, rate * records / comparable) for rate, _ in kin())
     model = Model(tuple(keys), believed, strangers(), min(0.1, max(1, records / 10) / comparable), expected)
+    asked: Once | None = None
     for turn in range(rounds):
-        same, within, related = _expect(states, model)
+        same, within, related = _expect(states, model, asked)
         weight = same * patterns.pairs
         m = believed * _WEIGHT + np.einsum("p,pfs->fs", weight, within)
         m /= m.sum(axis=1, keepdims=True)
@@ -89,10 +100,13 @@ def fit(
         if exposed is not None and turn % 5 == 4:
             strange = (1 - same - related.sum(axis=0)) * patterns.pairs
             u = strangers(*_scales(model.keys, patterns.agree, patterns.pairs, strange, exposed))
-        still = np.abs(m - model.m).max() < 1e-7 and abs(share / model.share - 1) < 1e-6
+        near = 1e-7 if asked is None else 1e-5
+        still = np.abs(m - model.m).max() < near and abs(share / model.share - 1) < 10 * near
         model = replace(model, m=m, u=u, share=share, kin=learned)
         if still and turn > 5:
-            break
+            if asked is once:
+                break
+            asked = once
     return model
 
 
@@ -182,18 +196,24 @@ def kin() -> tuple[tuple[float, Floats], ...]:
     )
 
 
-def _expect(states: Flags, model: Model) -> tuple[Floats, Floats, Floats]:
-    """Of each pattern: the posterior, the spread of states if it is one person, the posteriors of kin."""
+def _likely(states: Flags, model: Model) -> tuple[Floats, Floats, Floats]:
+    """Of each pattern: the parts of m that its states leave, and how likely it is with one person, and with
+    strangers and each kind of kin."""
     inside = states * model.m
-    each = inside.sum(axis=2)
-    same = model.share * each.prod(axis=1)
-    strange = (1 - model.share) * (states * model.u).sum(axis=2).prod(axis=1)
-    tables = [table for _, table in kin()]
-    related = np.array(
-        [share * (states * t).sum(axis=2).prod(axis=1) for share, t in zip(model.kin, tables, strict=True)]
-    )
-    total = np.maximum(same + strange + related.sum(axis=0), 1e-300)
-    return same / total, inside / np.maximum(each[:, :, None], 1e-300), related / total
+    same = model.share * inside.sum(axis=2).prod(axis=1)
+    tables = (model.u, *(table for _, table in kin()))
+    shares = (1 - model.share, *model.kin)
+    others = [share * (states * t).sum(axis=2).prod(axis=1) for share, t in zip(shares, tables, strict=True)]
+    return inside, same, np.maximum(others, 1e-300)
+
+
+def _expect(states: Flags, model: Model, once: Once | None = None) -> tuple[Floats, Floats, Floats]:
+    """Of each pattern: the posterior, the spread of states if it is one person, the posteriors of kin."""
+    inside, same, others = _likely(states, model)
+    other = others.sum(axis=0)
+    posterior = same / (same + other) if once is None else once(same / other, model.share)
+    within = inside / np.maximum(inside.sum(axis=2, keepdims=True), 1e-300)
+    return posterior, within, (1 - posterior) * others[1:] / other
 
 
 # How far the factors of `strangers` may leave 1, as standard deviations of their logarithms.

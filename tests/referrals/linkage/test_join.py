@@ -65,6 +65,23 @@ def test_two_sources_are_compared_across_only(held):
     assert pairs.comparable == 1500 * 1500
 
 
+def test_pairs_of_all_parted_by_source_are_those_of_a_join_across():
+    rows = list(crowd(3_000, seed=4))
+    people = [Person.of(first=r.first, last=r.last, dob=r.dob, ssn4=r.ssn4, zip5=r.zip) for r in rows]
+    held = join.Held.of([tokens(person, KEYED, epoch=1) for person in people])
+    source = np.random.default_rng(1).integers(0, 2, len(rows)).astype(np.uint8)
+    one, other = join.parted(join.pairs(held), held, source), join.pairs(held, source=source)
+    assert (one.comparable, one.exposed) == (other.comparable, other.exposed)
+
+    def as_set(pairs: join.Pairs) -> set[tuple[int, ...]]:
+        agree, both = (masks[pairs.pattern] for masks in (pairs.patterns.agree, pairs.patterns.both))
+        columns = (column.tolist() for column in (pairs.a, pairs.b, agree, both))
+        return set(zip(*columns, strict=True))
+
+    assert as_set(one) == as_set(other)
+    assert one.patterns.pairs.tolist() == np.bincount(one.pattern).tolist()
+
+
 @pytest.mark.parametrize(("holders", "found"), [(join.MOST_HOLDERS, True), (join.MOST_HOLDERS + 1, False)])
 def test_a_token_that_too_many_hold_joins_nobody(holders, found):
     same = [("D.Z", b"0123456789abcdef")]
