@@ -1,7 +1,8 @@
 """How well the linker does on records whose truth is known: `python -m referrals.linkage.evaluate`.
 
 It runs the normalisation, keys, tokens (under a key of the moment), scoring and clustering that the hub runs,
-and nothing else; the truth is read after the last of them. The only module here that reads files.
+and, of two lists that name nobody twice, their competition (`rivals`), which the hub does not use yet; the
+truth is read after the last of them. The only module here that reads files.
 """
 
 import argparse
