@@ -3,6 +3,7 @@ tokens that the agency's tool makes for the same person; a holder may be down or
 goes into a token stands in test_linkkeys.py, holders and proofs in test_oprf.py."""
 
 import base64
+import csv
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,11 +19,14 @@ import pytest
 
 from agencies import linknet, vault
 from agencies.scope.linking import linking
+from referrals import releases
+from referrals.agency_side.cli import main
 from referrals.agency_side.person import card_inputs
 from referrals.linkage import join, oprf
 from referrals.linkage.keyholder import dealing
 from referrals.linkage.keyholder.client import Asker
 from tests.agencies.test_linknet import sign
+from tests.browser.chromium import faults
 from tests.browser.test_cards import Office
 
 pytestmark = pytest.mark.browser
@@ -262,3 +267,87 @@ def test_a_page_that_is_left_open_asks_once(office):
         desk.go("/clients/")
         desk.page.wait_for_timeout(3_000)
         assert len([one for one in desk.sent if "/tokens/wanted/" in one]) == 1
+
+
+# The page that takes the tool's file
+
+
+def tool(folder, office, *people):
+    """A file of tokens as the tool makes it, of those on the list that lies beside."""
+    file = folder / "people.csv"
+    with file.open("w", newline="") as sheet:
+        csv.writer(sheet).writerows([("Code", "First name", "Last name", "DOB"), *people])
+    network = json.loads(office.holders.network.text())
+    for number, one in network["holders"].items():
+        one["url"] = office.holders.urls[number]
+    (folder / "holders.json").write_text(json.dumps(network))
+    arguments = ["tokens", file, folder / "out.tokens", "--code", "Code",
+                 "--wanted", folder / "wanted.json", "--holders", folder / "holders.json"]  # fmt: skip
+    assert main([str(one) for one in arguments]) == 0
+    return folder / "out.tokens"
+
+
+@contextmanager
+def upload(office, folder):
+    with office.desk("data_lead", complains=True, accept_downloads=True) as desk:
+        desk.go("/imports/tokens/")
+        with desk.page.expect_download() as download:
+            desk.page.get_by_role("link", name="Download wanted.json").click()
+        download.value.save_as(folder / "wanted.json")
+        yield desk
+
+
+def bring(desk, path, state="done"):
+    desk.page.set_input_files("#tokens_file", path)
+    desk.page.get_by_role("button", name="Bring the tokens in").click()
+    desk.page.wait_for_selector(f"[data-tokens-in][data-state='{state}']")
+    return [desk.page.locator(f"[data-part='n-{name}']").text_content() for name in ("taken", "refused")]
+
+
+def test_the_tools_file_is_brought_in_by_its_page(office, tmp_path):
+    clients = {code: office.world.client("A", code) for code in ("KH-1", "KH-2", "KH-3")}
+    for code in ("KH-1", "KH-2"):
+        office.world.release(clients[code])
+    people = [(code, "Zyxana", f"Quibble{code[-1] * 3}a", f"1990-03-1{code[-1]}") for code in clients]
+    with upload(office, tmp_path) as desk:
+        path = tool(tmp_path, office, *people)
+        with office.world.acting("A"):
+            releases.revoke(release=releases.to_count(clients["KH-2"]), how="orally")
+        assert bring(desk, path) == ["1", "1"]
+        (said,) = desk.page.locator("[data-part=refused] li").all_inner_texts()
+        assert "no release" in said and not [row for row in people if row[2] in said]
+        assert faults(desk.page, desk.heard, language="en") == []
+        card = {"name": {"legal": f"Zyxana {people[0][2]}"}, "birth": people[0][3]}
+        assert office.tokens(clients["KH-1"]) == office.made_by_the_tool(card)
+        assert office.tokens(clients["KH-2"]) == office.tokens(clients["KH-3"]) == set()
+        assert not [one for one in desk.sent if "uibble" in one]
+
+
+def test_a_file_that_does_not_fit_is_refused_whole_and_what_breaks_off_goes_on(office, tmp_path):
+    clients = [office.world.client("A", f"KH-{number}") for number in range(3)]
+    for client in clients:
+        office.world.release(client)
+    with upload(office, tmp_path) as desk:
+        path = tool(
+            tmp_path, office, *((f"KH-{n}", "Ana", f"Wexley{'xyz'[n]}", "1990-03-15") for n in range(3))
+        )
+        whole = path.read_text()
+        first, *rest = whole.splitlines()
+        for word, text in (
+            ("format", "no file"),
+            ("agency", whole.replace('"agency-a"', '"agency-b"', 1)),
+            ("epoch", whole.replace('"epoch": 1', '"epoch": 2', 1)),
+            ("cut", "\n".join([first, *rest[:-1]])),
+        ):
+            path.write_text(text)
+            bring(desk, path, "ready")
+            desk.page.wait_for_selector(f"[data-says={word}]:visible")
+        assert faults(desk.page, desk.heard, language="en") == []
+        path.write_text("\n".join([first, *rest[:2], '{"client": "x"}']))
+        assert bring(desk, path) == ["2", "1"]
+        path.write_text(whole)
+        desk.page.route("**/imports/tokens/lines/", lambda route: route.abort())
+        bring(desk, path, "ready")
+        desk.page.wait_for_selector("[data-says=failed]:visible")
+        desk.page.unroute("**/imports/tokens/lines/")
+        assert bring(desk, path) == ["3", "0"] and all(map(office.tokens, clients))
