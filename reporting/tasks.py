@@ -8,6 +8,7 @@ from django.utils import timezone
 from agencies.models import Agency, AgencyType
 from agencies.roles import Permission
 from agencies.scope import Actor
+from referrals import linking
 from reporting import engine, releases
 from reporting.measures import measures
 from reporting.models import Release
@@ -44,6 +45,10 @@ def snapshot() -> int:
                 measure=name, period_start=period.start, period_end=period.end
             ).exists():
                 continue
+            if not made:
+                # Whoever left or has just come is settled first: a release is for good.
+                linking.sweep()
+                linking.link_new()
             try:
                 releases.release(name, period, actor)
                 made += 1

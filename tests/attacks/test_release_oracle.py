@@ -12,10 +12,14 @@ from random import Random
 
 import pytest
 
+from reporting import releases
+from reporting.models import Grid
 from reporting.sdc import (
     LINKED,
     NOBODY,
     RELEASED,
+    Cell,
+    Hidden,
     Links,
     Merged,
     Pair,
@@ -26,7 +30,9 @@ from reporting.sdc import (
     protect,
 )
 from reporting.sdc import linked as rule
+from tests.referrals.linking.network import Network as Tables
 from tests.reporting.tables import raw
+from tests.reporting.test_linked_releases import meets, released
 
 PERIODS = 14
 AT, BESIDE = ("identified", LINKED), ("identified", "people")
@@ -154,3 +160,48 @@ def test_the_leaving_out_is_alive(monkeypatch):
         high, before = network.told([*range(1000, 1020), *false], 0, before)
         shown.append(high is not None)
     assert shown == [True] + [False] * 5
+
+
+# The same once through the real tables: keys, linker, engine, releases.
+
+
+def played(network: Tables, *, is_known: bool) -> list[tuple[Cell, ...]]:
+    """What the attacker A reads of people with links over three months, while B, C and D stand still. It
+    counts its client 500 without a release first, then with it; in the last month B meets 500, or somebody
+    else."""
+    shown: list[tuple[Cell, ...]] = []
+    for month in (1, 2, 3):
+        begin = 1000 * month
+        for number in range(begin, begin + 12):
+            for letter in "BCD":
+                meets(network, letter, number, month)
+        meets(network, "B", 500 if is_known and month == 3 else 500 + month, month)
+        for padding in range(14 + month):
+            meets(network, "A", begin + 100 + padding, month)
+        meets(network, "A", 500, month, signs=month == 3)
+        table = released(network, month)
+        cells = releases.read(table, user=None, channel="test").cells
+        shown.append((cells[AT], cells[BESIDE], cells["identified", RELEASED]))
+    return shown
+
+
+@pytest.fixture
+def tables(world):
+    releases.choose_grid(Grid.MONTH)
+    world.agency("HUB")
+    return Tables(world, "A", "B", "C", "D")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_known", [True, False])
+def test_both_networks_read_alike_through_the_real_tables(tables, is_known):
+    first, *rest = [linked for linked, *_beside in played(tables, is_known=is_known)]
+    assert first == Range(25, 30)
+    assert rest == [Hidden(), Hidden()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("is_known", "shown"), [(True, Range(30, 30)), (False, Range(30, 35))])
+def test_without_the_step_the_real_tables_tell(tables, monkeypatch, is_known, shown):
+    naive(monkeypatch)
+    assert played(tables, is_known=is_known)[-1][0] == shown
