@@ -58,10 +58,39 @@ def clients(slug: str, count: str) -> None:
     _say(found)
 
 
+def releases(slug: str, recipient: str) -> None:
+    """A release of everybody to the other agency, of all that can be handed over; prints {client: release}."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from referrals.models import Client
+    from referrals.picklists import DisclosureClass
+    from referrals.releases import Signature, Terms, sign
+
+    agency = Agency.objects.get(slug=slug)
+    terms = Terms(
+        recipient_id=Agency.objects.get(slug=recipient).pk,
+        classes=list(DisclosureClass),
+        purpose="referral",
+        ends_on=timezone.localdate() + timedelta(days=20),
+        signature=Signature(
+            signer="client",
+            how="paper",
+            language="eng",
+            interpreter="none",
+            risks_explained=True,
+            copy_given="given",
+        ),
+    )
+    with acting_as(Actor.of(User.objects.get(email=f"lead@{slug}.example"), agency)):
+        _say({str(one.pk): str(sign(client=one, terms=terms).pk) for one in Client.objects.all()})
+
+
 def _say(what: object) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
 
 
 if __name__ == "__main__":
     command, *rest = sys.argv[1:]
-    {"prepare": prepare, "clients": clients}[command](*rest)
+    {"prepare": prepare, "clients": clients, "releases": releases}[command](*rest)

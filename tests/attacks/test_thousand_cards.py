@@ -56,14 +56,14 @@ READ = """async (clients) => {
     const rows = [...(await openCards(await opened(), clients)).values()];
     return Object.fromEntries(rows.map((row) => [row.client, row.card ?? String(row.error)]));
 }"""
-HAND_OVER = """async ([clients, receiver]) => {
+HAND_OVER = """async ([clients, receiver, releases]) => {
     const {openCards} = await import("/static/vault/store.js");
     const {only, ourSide, sealFor} = await import("/static/vault/handover.js");
     const {opened, post} = await import("/static/vault/session.js");
     const vault = await opened();
     const ours = await ourSide(vault);
     const form = document.querySelector("form[data-hand-over]");
-    const listed = form.querySelector(`[data-receiver][value="${receiver}"]`).dataset.public;
+    const listed = form.querySelector(`[data-receiver="${receiver}"]`).dataset.public;
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
     const boxes = [...form.querySelectorAll("[data-path]")];
     const cards = await openCards(vault, clients);
@@ -77,7 +77,7 @@ HAND_OVER = """async ([clients, receiver]) => {
             const chosen = [...parts].map(([dataClass, paths]) => ({dataClass, fields: only(card, paths)}));
             const sealed = await sealFor(receiver, listed, ours, chosen.filter((one) => Object.keys(one.fields).length > 1));
             await post(form.dataset.to, {
-                client, receiver: Number(receiver), purpose: "referral", ends_on: tomorrow, offer: null, ...sealed,
+                client, release: releases[client], ends_on: tomorrow, offer: null, ...sealed,
             });
             done++;
         }
@@ -227,9 +227,10 @@ class Place:
         ours.pin(there.agency)
         theirs.pin(self.agency)
         first, *others = clients
+        releases = json.loads(self.hub.run("-m", "tests.attacks.inside", "releases", SLUG, "othertown"))
         ours.hand_over(SimpleNamespace(pk=first), there.agency)
         self.page.locator("form[data-hand-over][data-state=open]").wait_for()
-        assert self.page.evaluate(HAND_OVER, [others, there.who["agency"]]) == len(others)
+        assert self.page.evaluate(HAND_OVER, [others, there.who["agency"], releases]) == len(others)
         theirs.inbox()
         for nth in range(3):
             row = there.page.locator("[data-disclosure]").nth(nth)

@@ -77,10 +77,9 @@ class Desk(Seat):
 
     def hand_over(self, client, agency):
         self.hand_over_page(client)
-        self.press(f"label[for='to-{agency.pk}']")
+        self.press(f"[data-receiver='{agency.pk}'] + label")
         for path in ("name.used", "phone"):
             self.press(f"label[for='give-{path}']")
-        self.page.select_option("[data-purpose]", "referral")
         with self.page.expect_navigation():
             self.press("form[data-hand-over] [type=submit]")
         self.page.get_by_text("Handed over, sealed").wait_for()
@@ -142,6 +141,7 @@ def test_compared_sealed_opened_withdrawn_ended(lasting_world, live_server, brow
     world = lasting_world
     client = world.client("A", code="KH-77")
     signed(world, "A", "B")
+    world.release(client, "B")
     a, b = world.agency("A"), world.agency("B")
     with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
         # No vault, then no partner, then nobody compared.
@@ -246,6 +246,7 @@ def test_a_hub_that_swaps_a_partners_key_is_caught_by_the_pin(lasting_world, liv
     world = lasting_world
     client = world.client("A")
     signed(world, "A", "B")
+    release = world.release(client, "B")
     b = world.agency("B")
     with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
         ours.begin()
@@ -268,15 +269,15 @@ def test_a_hub_that_swaps_a_partners_key_is_caught_by_the_pin(lasting_world, liv
         assert ours.partner(b).get_attribute("data-is") == "changed"
         assert faults(ours.page, ours.heard, language="en") == []
         ours.hand_over_page(client, "nopins")
-        assert ours.page.locator(f"#to-{b.pk}").is_disabled()
+        radio = f"#under-{release.pk}"
+        assert ours.page.locator(radio).is_disabled()
         # Swapped under an open page, in the very moment of sending.
         ours.page.unroute("**/hand-over/")
         ours.hand_over_page(client)
-        ours.press(f"label[for='to-{b.pk}']")
+        ours.press(f"{radio} + label")
         ours.press("label[for='give-name.used']")
-        ours.page.select_option("[data-purpose]", "referral")
         ours.page.evaluate(
-            "([id, key]) => { document.getElementById(id).dataset.public = key }", [f"to-{b.pk}", OTHER_KEY]
+            "([radio, key]) => { document.querySelector(radio).dataset.public = key }", [radio, OTHER_KEY]
         )
         ours.press("form[data-hand-over] [type=submit]")
         ours.page.locator("[data-says=pin]:visible").wait_for()
@@ -292,6 +293,7 @@ def test_a_renewed_key_must_be_compared_again_and_what_was_sealed_before_still_o
     world = lasting_world
     client = world.client("A")
     signed(world, "A", "B")
+    world.release(client, "B")
     b = world.agency("B")
     with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
         ours.begin()
@@ -335,6 +337,7 @@ def test_a_sender_with_a_new_key_hands_over_again(lasting_world, live_server, br
     world = lasting_world
     client = world.client("A")
     signed(world, "A", "B")
+    world.release(client, "B")
     a, b = world.agency("A"), world.agency("B")
     with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
         ours.begin()
@@ -415,6 +418,7 @@ def test_a_hub_that_makes_up_a_hand_over_is_refused_loudly(lasting_world, live_s
     world = lasting_world
     client = world.client("A")
     signed(world, "A", "B")
+    world.release(client, "B")
     a, b = world.agency("A"), world.agency("B")
     with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
         ours.begin()
@@ -446,6 +450,7 @@ def test_a_hub_that_swaps_the_senders_key_is_refused(lasting_world, live_server,
     world = lasting_world
     client = world.client("A")
     signed(world, "A", "B")
+    world.release(client, "B")
     a, b = world.agency("A"), world.agency("B")
     with desk(browser, live_server, world, "A") as ours, desk(browser, live_server, world, "B") as theirs:
         ours.begin()
