@@ -60,7 +60,7 @@ WAITS: dict[str, Promise] = {
 MISSING: dict[str, Promise] = {
     "birth": gettext_lazy("birth date"),
     "ssn4": gettext_lazy("last four of the Social Security number"),
-    "zip": gettext_lazy("ZIP code in the address"),
+    "zip": gettext_lazy("ZIP code of the last address of their own"),
 }
 
 

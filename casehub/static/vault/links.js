@@ -31,7 +31,7 @@ function fill(card) {
   put("other", Array.isArray(other) ? other.filter(Boolean).join(", ") : "");
   put("birth", card.birth && day(card.birth));
   put("ssn4", card.ids?.ssn4);
-  put("address", card.address);
+  put("zip", card.zip);
 }
 
 async function look(vault) {
