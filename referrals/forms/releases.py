@@ -223,7 +223,7 @@ class CompelledForm(forms.Form):
     basis = Answer(
         picklists.CompelledBasis,
         label=_("What compels us?"),
-        widget=forms.RadioSelect,
+        widget=forms.RadioSelect(),
         required=True,
         error_messages={"required": _("Say what compels you. A subpoena alone does not.")},
     )

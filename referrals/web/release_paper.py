@@ -23,7 +23,7 @@ def release_paper(said: Said, *, state: str, number: str, worker: str) -> bytes:
         agency=said.agency,
         state=state,
         foot=number,
-        parts=[_section(one) for one in text_of(said)],
+        parts=[_section(one.plain()) for one in text_of(said)],
         lines=[
             [_("Name and signature of who signs"), _("Date")],
             [_("Name and signature of the interpreter, if there was one"), _("Date")],

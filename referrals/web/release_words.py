@@ -25,6 +25,11 @@ from referrals.picklists import (
     SignerCapacity,
 )
 
+# What nobody has said yet: room for a hand.
+_BLANK = "________"
+# Around what was chosen, so that a page can mark it and a name in another script keeps its direction.
+_OPEN, _CLOSE = "\u2068", "\u2069"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -34,6 +39,16 @@ class Part:
     paragraphs: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
+
+    def marked(self) -> dict[str, list[list[tuple[bool, str]]]]:
+        """The sentences cut where something was chosen: (whether it was, words)."""
+        parts = {"paragraphs": self.paragraphs, "items": self.items, "after": self.after}
+        return {name: [_cut(one) for one in sentences] for name, sentences in parts.items()}
+
+    def plain(self) -> "Part":
+        """The same without marks."""
+        plain = [[_plain(one) for one in each] for each in (self.paragraphs, self.items, self.after)]
+        return Part(self.title, *plain)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +73,18 @@ class Said:
     notices: Sequence[DisclosureNotice] = ()
 
 
+def _plain(sentence: str) -> str:
+    return sentence.replace(_OPEN, "").replace(_CLOSE, "")
+
+
+def _cut(sentence: str) -> list[tuple[bool, str]]:
+    found = []
+    for piece in sentence.split(_OPEN):
+        chosen, close, rest = piece.partition(_CLOSE)
+        found += [(True, chosen), (False, rest)] if close else [(False, piece)]
+    return [one for one in found if one[1]]
+
+
 def text_of(said: Said) -> list[Part]:
     """The text, in the language that is active."""
     return [
@@ -76,33 +103,37 @@ def text_of(said: Said) -> list[Part]:
     ]
 
 
-def _or_blank(words: str | None) -> str:
-    return words or "…"
+def _chosen(words: object) -> str:
+    return f"{_OPEN}{words or _BLANK}{_CLOSE}"
 
 
-def day(one: date | None) -> str:
+def _day(one: date | None) -> str:
     """A day in full, or a gap."""
-    return date_format(one, "DATE_FORMAT") if one else "…"
+    return date_format(one, "DATE_FORMAT") if one else _BLANK
 
 
 def _telling(said: Said) -> list[Part]:
-    names = {"agency": said.agency, "to": _or_blank(said.to)}
-    items = [
-        _("%(what)s: %(fields)s")
-        % {"what": label_of(one), "fields": _listed([str(each) for each in holds(one)])}
-        for one in said.classes
-    ]
+    names = {"agency": _chosen(said.agency), "to": _chosen(said.to)}
+    items = [_named(one) for one in said.classes]
     return [
         Part(
             paragraphs=[_("I let %(agency)s tell %(to)s, and no one else:") % names],
-            items=items or ["…"],
+            items=items or [_BLANK],
             after=[_("Nothing that is not on this list, and only what it is for needs.")],
         )
     ]
 
 
+def _named(one: ReleaseClass) -> str:
+    """A kind of information with what is in it, if its name does not say that already."""
+    name, fields = str(label_of(one)), [str(each) for each in holds(one)]
+    if fields == [name]:
+        return _chosen(name)
+    return _("%(what)s: %(fields)s") % {"what": _chosen(name), "fields": _listed(fields)}
+
+
 def _counting(said: Said) -> list[Part]:
-    names = {"agency": said.agency, "hub": _or_blank(said.to)}
+    names = {"agency": _chosen(said.agency), "hub": _chosen(said.to)}
     parts = [
         Part(
             paragraphs=[
@@ -118,7 +149,7 @@ def _counting(said: Said) -> list[Part]:
                 ),
                 _("I am counted once among these agencies:"),
             ],
-            items=list(said.partners) or ["…"],
+            items=[_chosen(one) for one in said.partners or [_BLANK]],
             after=[
                 _("They learn nothing about me by it. The totals are about many people, never about one.")
             ],
@@ -127,7 +158,7 @@ def _counting(said: Said) -> list[Part]:
     if ReleaseClass.CONFIRM in said.classes:
         parts.append(
             Part(
-                _("I also agree to be asked about"),
+                _("I also allow a question"),
                 [
                     _(
                         "If two records look alike, the agencies named may be asked whether both are "
@@ -143,14 +174,14 @@ def _counting(said: Said) -> list[Part]:
 def _time(said: Said) -> Part:
     lines = []
     if not said.is_for_hub:
-        purpose = _or_blank(str(label_of(said.purpose)) if said.purpose else None)
+        purpose = _chosen(label_of(said.purpose) if said.purpose else None)
         lines.append(_("What it is for: %(purpose)s.") % {"purpose": purpose})
     lines.append(
         _("It starts on %(first)s and ends with %(last)s.")
-        % {"first": day(said.first), "last": day(said.last)}
+        % {"first": _chosen(_day(said.first)), "last": _chosen(_day(said.last))}
     )
     if said.longer_reason:
-        lines.append(_("Why so long: %(reason)s.") % {"reason": label_of(said.longer_reason)})
+        lines.append(_("Why so long: %(reason)s.") % {"reason": _chosen(label_of(said.longer_reason))})
     lines.append(_("After that day it holds no more. Nobody has to do anything for it to end."))
     return Part(_("What for, and until when"), lines)
 
@@ -175,7 +206,7 @@ def _taking_back(said: Said) -> Part:
                 "From then on %(to)s can open nothing more here. What they read before, they may "
                 "remember or have written down."
             )
-            % {"to": _or_blank(said.to)}
+            % {"to": said.to or _BLANK}
         )
     return Part(_("I can take it back"), lines)
 
@@ -193,7 +224,7 @@ def _risks(said: Said) -> list[str]:
             _("A paper like this one, if somebody finds it, shows that I get help here."),
         ]
     return [
-        _("What %(to)s has learned, nobody can take back.") % {"to": _or_blank(said.to)},
+        _("What %(to)s has learned, nobody can take back.") % {"to": said.to or _BLANK},
         _("A judge or a law can make them tell what they know."),
         _("Somebody who works there may know me, or somebody I fear."),
         _("A paper like this one, if somebody finds it, shows that I get help here."),
@@ -245,15 +276,19 @@ _VARIANTS = {DisclosureNotice.PART_2: _part_2, DisclosureNotice.FERPA: _ferpa}
 def _signing(said: Said) -> Part:
     lines = []
     if said.language:
-        lines.append(_("Read to me in: %(language)s.") % {"language": label_of(said.language)})
+        lines.append(_("Read to me in: %(language)s.") % {"language": _chosen(label_of(said.language))})
     if said.interpreter:
-        lines.append(_("Interpreter: %(interpreter)s.") % {"interpreter": label_of(said.interpreter)})
+        lines.append(
+            _("Interpreter: %(interpreter)s.") % {"interpreter": _chosen(label_of(said.interpreter))}
+        )
     if said.signer:
-        lines.append(_("Who signs: %(signer)s.") % {"signer": label_of(said.signer)})
+        lines.append(_("Who signs: %(signer)s.") % {"signer": _chosen(label_of(said.signer))})
     if said.citation:
-        lines.append(_("The law that lets a minor sign alone: %(citation)s.") % {"citation": said.citation})
+        lines.append(
+            _("The law that lets a minor sign alone: %(citation)s.") % {"citation": _chosen(said.citation)}
+        )
     if said.copy_given:
-        lines.append(_("My copy: %(copy)s.") % {"copy": label_of(said.copy_given)})
+        lines.append(_("My copy: %(copy)s.") % {"copy": _chosen(label_of(said.copy_given))})
     return Part(_("How I sign"), [" ".join(lines)] if lines else [])
 
 

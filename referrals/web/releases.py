@@ -262,6 +262,8 @@ class _Line:
         """Who looked, and when."""
         if self.one.way is Way.COUNTED:
             return _("Nobody can: a token only counts")
+        if self.one.way is Way.COMPELLED and self.one.until is None:
+            return _("Not known: it went on paper or aloud")
         if not self.one.looked:
             return _("Nobody yet")
         return "; ".join(
@@ -525,7 +527,7 @@ def _ticks(form: ReleaseForm, first: Any) -> dict[str, list[tuple[Any, Any, Any]
         for one in ReleasePurpose
     }
     fields = {
-        one.value: ", ".join(str(words) for words in holds(one))
+        one.value: ", ".join(str(words) for words in holds(one) if words != label_of(one))
         for one in ReleaseClass
         if one not in HUB_HOLDS
     }

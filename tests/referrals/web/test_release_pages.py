@@ -1,5 +1,6 @@
 """Pages of releases: signing, badges, taking back, renewing, the paper, what the law took, who may sign."""
 
+import re
 import uuid
 from datetime import timedelta
 
@@ -97,7 +98,8 @@ def released(world, client, **terms):
 
 
 def text_of(answer):
-    return " ".join(answer.content.decode().split())
+    """The page's source on one line, without the marks around what was chosen."""
+    return " ".join(re.sub("</?(mark|bdi)>", "", answer.content.decode()).split())
 
 
 # Signing
