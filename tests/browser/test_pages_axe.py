@@ -41,6 +41,8 @@ NO_PAGE = {
     **dict.fromkeys(("referrals:cards_file", "referrals:records_file"), "a file"),
     **dict.fromkeys(("referrals:handover_new", "referrals:handover_withdraw"), "takes what is sent"),
     "referrals:disclosure_open": "bytes, for a script",
+    **dict.fromkeys(("referrals:tokens_wanted", "referrals:tokens", "referrals:tokens_lines"), "for a script"),
+    "referrals:tokens_list": "a file",
 }  # fmt: skip
 HUBS = ("nothing", "first day", "in use", "going wrong")
 

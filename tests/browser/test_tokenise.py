@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,8 +27,10 @@ from referrals.linkage import join, oprf
 from referrals.linkage.keyholder import dealing
 from referrals.linkage.keyholder.client import Asker
 from tests.agencies.test_linknet import sign
+from tests.attacks.identities import PEOPLE, Search
 from tests.browser.chromium import faults
 from tests.browser.test_cards import Office
+from tests.browser.whole import Wire
 
 pytestmark = pytest.mark.browser
 NOWHERE = "http://127.0.0.1:9"
@@ -351,3 +354,47 @@ def test_a_file_that_does_not_fit_is_refused_whole_and_what_breaks_off_goes_on(o
         desk.page.wait_for_selector("[data-says=failed]:visible")
         desk.page.unroute("**/imports/tokens/lines/")
         assert bring(desk, path) == ["3", "0"] and all(map(office.tokens, clients))
+
+
+# What leaves the browser, byte by byte
+
+SAVE = """async (cards) => {
+    const {saveCard} = await import("/static/vault/store.js");
+    const {opened} = await import("/static/vault/session.js");
+    for (const {client, card} of cards) await saveCard(await opened(), {client, revision: 0}, card);
+    (await import("/static/vault/tokenise.js")).askSoon();
+}"""
+BETRAY = """(name) => fetch("/tokens/wanted/", {method: "POST", body: name})"""
+
+
+def test_no_name_leaves_the_browser(office, tmp_path):
+    search, folder = Search(tmp_path), tmp_path / "wire"
+    folder.mkdir()
+    people = PEOPLE[100:112]
+    clients = [office.world.client("A", f"KH-{one.number}") for one in people]
+    for client in clients:
+        office.world.release(client)
+    hub = office.home
+    with closing(Wire(folder, urlsplit(hub).port)) as wire:
+        office.home = f"http://localhost:{wire.port}"
+        with office.desk(complains=True) as desk:
+            desk.go("/day/")
+            desk.unlock()
+            cards = [
+                {"client": str(client.pk), "card": one.card()}
+                for client, one in zip(clients, people, strict=True)
+            ]
+            desk.page.evaluate(SAVE, cards)
+            desk.go("/day/")
+            wait_for(desk, lambda: all(map(office.tokens, clients)))
+            assert office.tokens(clients[3]) == office.made_by_the_tool(people[3].card())
+            sent = wire.sent()
+            assert sent.count(b"POST /holder/") >= 6 and sent.count(b"POST /tokens/ ") >= 3
+            assert search.inside(folder) == {}
+            kept = desk.page.evaluate(
+                "JSON.stringify([{...sessionStorage}, {...localStorage}, location.href])"
+            )
+            assert search.said(kept, *desk.sent) == {}
+            # The search bites.
+            desk.page.evaluate(BETRAY, people[5].name)
+            assert search.inside(folder).keys() == {people[5]}
