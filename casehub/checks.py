@@ -1,13 +1,16 @@
 """What must be true before the hub serves anyone. `serve_safely` is asked by every server at its start."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Tags, register
-from django.db import connections
+from django.db import ProgrammingError, connections
 
-from agencies import vault
+from agencies import linknet, vault
+
+log = logging.getLogger(__name__)
 
 
 @register(Tags.database)
@@ -38,6 +41,25 @@ def database_role(*, databases: Sequence[str] | None = None, **_: Any) -> list[E
             Error("PostgreSQL is older than 15.", hint="Use PostgreSQL 15 to 18.", id="casehub.E002")
         )
     return found
+
+
+@register(Tags.database)
+def link_keys(*, databases: Sequence[str] | None = None, **_: Any) -> list[Error]:
+    """The hub's key over the tokens of every epoch that runs must be there: a new one would match nothing."""
+    if not databases or "default" not in databases:
+        return []
+    try:
+        lost = linknet.lost_peppers()
+    except (ProgrammingError, vault.KeyFolderError):
+        return []  # not migrated yet, or told below
+    return [
+        Error(
+            f"The hub's key over the tokens of epoch {number} is gone.",
+            hint=f"Restore pepper-{number}.key from the copy of the key folder, or have a new epoch begun.",
+            id="casehub.E006",
+        )
+        for number in lost
+    ]
 
 
 @register(Tags.security, deploy=True)
@@ -72,5 +94,8 @@ def serve_safely() -> None:
                 id="casehub.E005",
             )
         )
+    # Intake must not stand still for it, so it is told and no more.
+    for problem in link_keys(databases=["default"]):
+        log.error("%s %s", problem.msg, problem.hint)
     if reasons:
         raise SystemExit("\n".join(f"{reason.msg} {reason.hint}" for reason in reasons))

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 
@@ -21,7 +20,6 @@ from agencies.scope import Actor, acting_as
 from casehub import embedded, holders, running
 from casehub.synthetic import World
 from referrals.linkage.keyholder import dealing
-from referrals.linkage.keyholder.client import Network
 from referrals.linkage.keyholder.folder import Folder
 
 BODIES = ("Alder Law School (invented)", "Birch Bar Fund (invented)", "Cedar Library (invented)")
@@ -94,10 +92,8 @@ def _let_agencies_ask(world: World, machines: Path, folders: list[Folder], urls:
     known = [folder.agencies() for folder in folders]
     for spec in world.agencies:
         path = network_file(machines, spec.slug)
-        if path.exists() and all(spec.slug in names for names in known):
-            before = Network.read(path)
-            moved = {n: one._replace(url=urls[n - 1]) for n, one in before.holders.items()}
-            network = replace(before, holders=moved, commitments=folders[0].epochs())
+        if all(spec.slug in names for names in known):
+            network = dealing.again(folders, spec.slug, urls=urls)
         else:
             network = dealing.admit(folders, spec.slug, daily=DAILY, urls=urls)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

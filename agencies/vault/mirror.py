@@ -34,8 +34,11 @@ def mirror(source: Path, to: Path) -> int:
         if name not in keys or _size(keys[name]) < _size(copy):
             raise KeyFolderError(f"{source / name} has fewer keys than its copy: restore it from {to}")
         begins = ID_SIZE if name.startswith("subjects-") else 0
-        if _came_back(keys[name].read_bytes(), copy.read_bytes(), begins=begins):
+        now, before = keys[name].read_bytes(), copy.read_bytes()
+        if _came_back(now, before, begins=begins):
             raise KeyFolderError(f"{source / name} has keys again that were destroyed: it is an old copy")
+        if name.startswith("pepper-") and now not in (before, DESTROYED):
+            raise KeyFolderError(f"{source / name} is another key than its copy: restore it from {to}")
     changed = sum(_copy(path, to / name) for name, path in sorted(keys.items()))
     for name in sorted(copies.keys() - keys.keys()):
         _overwrite(copies[name], bytes(_size(copies[name])))

@@ -27,6 +27,7 @@ from casehub import holders
 from casehub.pages.agency import Page
 from casehub.pages.network import OfficePage
 from casehub.signin import step_up
+from referrals import linking
 from referrals.linkage import normalise
 from referrals.linkage.keyholder import wire
 
@@ -126,7 +127,7 @@ class NetworkCountingPage(OfficePage):
         step_up(self.request)
         try:
             with acting_as(self.actor):
-                linknet.end_epoch(self._number("epoch"))
+                linking.end_epoch(self._number("epoch"))
         except linknet.Unfit:
             messages.error(self.request, gettext("That epoch can't be ended now. Look again."))
         else:

@@ -60,7 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     agency.add_argument("name", help="the agency's slug at the hub")
     agency.add_argument("folders", nargs="+", type=Path)
     agency.add_argument(
-        "--records", type=int, required=True, help="a day; about twice what it usually takes in"
+        "--records",
+        type=int,
+        help="a day; about twice what it usually takes in. Without it: a new file for one that is known, "
+        "with the secret and quota it has, such as after a rotation",
     )
     agency.add_argument("--urls", nargs="+", required=True, help="where they listen, in the folders' order")
     agency.add_argument("--out", type=Path, required=True, help="what the agency needs; it holds secrets")
@@ -137,9 +140,13 @@ def _agency(chosen: argparse.Namespace) -> int:
     if len(chosen.urls) != len(chosen.folders):
         raise Broken("It takes an address for each folder.")
     folders = [Folder(path) for path in chosen.folders]
-    network = dealing.admit(folders, chosen.name, daily=chosen.records * A_RECORD, urls=chosen.urls)
+    if chosen.records is None:
+        network, told = dealing.again(folders, chosen.name, urls=chosen.urls), "asks as before"
+    else:
+        network = dealing.admit(folders, chosen.name, daily=chosen.records * A_RECORD, urls=chosen.urls)
+        told = f"may ask for {chosen.records} records a day"
     write_private(chosen.out, network.text() + "\n")
-    _say(f"{chosen.name} may ask for {chosen.records} records a day. Bring it {chosen.out}; delete it here.")
+    _say(f"{chosen.name} {told}. Bring it {chosen.out}; delete it here.")
     return 0
 
 

@@ -49,6 +49,17 @@ def rotate(folders: Sequence[Folder], *, overlap: timedelta) -> int:
     return newest
 
 
+def again(folders: Sequence[Folder], name: str, *, urls: Sequence[str]) -> Network:
+    """What an agency that is known needs to know now: the same secrets, today's epochs. Raises Broken."""
+    holders = {}
+    for folder, url in zip(folders, urls, strict=True):
+        known = folder.agencies().get(name)
+        if known is None:
+            raise Broken(f"{name} is not known to holder {folder.holder}.")
+        holders[folder.holder] = Holder(url, known.secret)
+    return Network(name, holders, folders[0].epochs())
+
+
 def admit(folders: Sequence[Folder], name: str, *, daily: int, urls: Sequence[str]) -> Network:
     """Let an agency ask these, each under a secret of its own, `daily` elements a day; what the agency
     needs to know for it."""

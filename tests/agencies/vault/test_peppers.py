@@ -106,6 +106,11 @@ def test_a_folder_that_has_lost_a_pepper_does_not_empty_the_copy(peppers, folder
     with pytest.raises(KeyFolderError, match="fewer keys"):
         mirror(folder.path, copy)
     assert (copy / "pepper-1.key").exists()
+    before = (copy / "pepper-1.key").read_bytes()
+    peppers.put_on(ONE, epoch=1)  # and one that was made anew since does not take its place
+    with pytest.raises(KeyFolderError, match="another key"):
+        mirror(folder.path, copy)
+    assert (copy / "pepper-1.key").read_bytes() == before
 
 
 def test_a_pepper_that_others_can_read_is_told_at_the_start_and_refused(peppers, folder):

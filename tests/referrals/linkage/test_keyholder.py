@@ -819,6 +819,83 @@ def test_each_guard_of_the_service_is_missed_when_it_is_out(three, without):
     assert oversized.endswith(NO) == (without != TOO_LONG)
 
 
+NO_PATIENCE = (
+    "async with asyncio.timeout(self._patience):\n                    answer =",
+    "if True:\n                    answer =",
+)
+NO_LIMIT = ("if self._open <= self._most_open:", "if True:")
+
+
+@pytest.mark.parametrize("without", [("", ""), NO_PATIENCE], ids=["none", "time"])
+def test_without_its_time_limit_a_holder_waits_for_whoever_says_nothing(three, without):
+    """Two places: who holds both keeps everybody else out until the holder loses patience."""
+    with serving(three[0].path, patience=0.4, most_open=2, without=without) as (process,):
+        network = dealing.admit(three, "agency-a", daily=1000, urls=[process.url] * 3)
+        lines = [socket.create_connection(("127.0.0.1", process.port), timeout=5) for _ in range(2)]
+        time.sleep(1.2)
+        try:
+            taken = sent(network, wire.written(request(network)))[0] == 200
+        except (OSError, ValueError):
+            taken = False
+        for line in lines:
+            line.close()
+    assert taken == (without != NO_PATIENCE)
+
+
+@pytest.mark.parametrize("without", [("", ""), NO_LIMIT], ids=["none", "places"])
+def test_without_its_limit_a_holder_keeps_every_line_open(three, without):
+    """As many lines as somebody likes to open are as many that cost it memory and a descriptor each."""
+    with serving(three[0].path, patience=5, most_open=3, without=without) as (process,):
+        lines = [socket.create_connection(("127.0.0.1", process.port), timeout=5) for _ in range(8)]
+        time.sleep(0.3)
+        still = 0
+        for line in lines:
+            line.settimeout(0.2)
+            try:
+                still += line.recv(1) != b""
+            except TimeoutError:
+                still += 1
+            line.close()
+    assert still == (8 if without == NO_LIMIT else 3)
+
+
+CHAIN = ('entry.get("before") != before or ', "")
+
+
+@pytest.mark.parametrize(
+    ("without", "damage", "noticed"),
+    [
+        (("", ""), "changed", True),
+        (CHAIN, "changed", False),
+        (("", ""), "taken out", True),
+        ((CHAIN[0], ""), "taken out", True),
+        ((CHAIN[0] + 'entry.get("n") != number', "False"), "taken out", False),
+    ],
+    ids=["none", "no chain", "nothing out", "numbers alone", "neither"],
+)
+def test_without_its_chain_a_changed_audit_is_believed(three, without, damage, noticed):
+    """Somebody at the holder's own disk makes an agency's asking another's, or one that never was."""
+    source = Path(folder.__file__).read_text()
+    assert without[0] in source
+    sabotaged: dict = {"__name__": "sabotaged"}
+    exec(compile(source.replace(*without), "sabotaged", "exec"), sabotaged)
+    one = three[0]
+    for name in ("agency-a", "agency-b", "agency-c"):
+        one.admit(name, Agency(b"s" * 32, 32))
+    file = one.path / "audit.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    if damage == "changed":
+        lines[2] = lines[2].replace("agency-a", "agency-z")
+    else:
+        del lines[2]
+    file.write_text("".join(lines))
+    try:
+        believed = sabotaged["Folder"](one.path).entries()
+    except sabotaged["Broken"]:
+        believed = []
+    assert bool(believed) != noticed
+
+
 # The commands.
 
 
@@ -837,6 +914,12 @@ def test_the_commands_from_dealing_to_status(tmp_path, capsys):
     assert len({holder.secret for holder in network.holders.values()}) == 3
     assert main(["raise", "agency-a", places[0], "--records", "500", "--until", "2999-01-01"]) == 0
     assert main(["rotate", *places, "--overlap", "1"]) == 0
+    new = tmp_path / "new.json"
+    assert main(["agency", "agency-b", *places, "--urls", *urls, "--out", str(new)]) == 1
+    assert main(["agency", "agency-a", *places, "--urls", *urls, "--out", str(new)]) == 0
+    renewed = Network.read(new)
+    assert renewed.holders == network.holders and set(renewed.commitments) == {1, 2}
+    assert Folder(Path(places[0])).agencies()["agency-a"].raised == 8000
     assert main(["rotate", *places, "--end"]) == 0
     capsys.readouterr()
     assert main(["status", *places]) == 0
