@@ -141,6 +141,15 @@ def test_nothing_is_asked_of_anybody_who_is_not_on_the_list(place, monkeypatch, 
     assert "Nobody in this file" in capsys.readouterr().err
 
 
+def test_without_the_list_somebody_else_would_be_asked_for(place, monkeypatch):
+    asked: list[bytes] = []
+    monkeypatch.setattr(
+        making.Asker, "__call__", lambda self, texts: asked.extend(texts) or [bytes(16) for _ in texts]
+    )
+    monkeypatch.setattr(making.Wanted, "client", lambda self, key, *, is_coded: {"K-1": ANA, "K-2": LEE}[key])
+    assert run(place) == 0 and [text for text in asked if b"vantongeren" in text]
+
+
 def test_a_release_that_has_ended_since_the_list_was_made_counts(place):
     wanted(place, [(ANA, "", "K-1")], until=timedelta(seconds=-1))
     assert run(place) == 1 and not (place / "out.tokens").exists()

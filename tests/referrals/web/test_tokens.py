@@ -10,13 +10,15 @@ from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
+from django.http import JsonResponse
 from django.urls import reverse
 
 from agencies import vault
 from agencies.models import LedgerEntry
 from referrals import releases
 from referrals.linkage.normalise import VERSION
-from referrals.models import ContactCard, LinkRecord
+from referrals.models import Client, ContactCard, LinkRecord
+from referrals.web import tokens as web
 from tests.agencies.test_linknet import on, sign
 from tests.referrals.test_cards import begin, body, send
 from tests.referrals.web.test_bulkcards import hand_key
@@ -145,6 +147,19 @@ def test_the_answer_is_the_same_whatever_became_of_them(network, worker):
         (204, b"", str(sorted(answers[0].headers.items())))
     }
     assert standing(network) == {counted.pk} and standing(network, "B") == set()
+
+
+def test_an_answer_that_tells_is_noticed(network, worker, monkeypatch):
+    client = network.client("A")
+
+    def telling(self, said):
+        kept = [web._keep(client, [], web._epoch(said)) for client in Client.objects.all()]
+        return JsonResponse({"kept": kept})
+
+    monkeypatch.setattr(web.TokensTaken, "answer", telling)
+    before = give(worker, record(client))
+    network.release(client)
+    assert give(worker, record(client)).content != before.content
 
 
 @pytest.mark.parametrize(
