@@ -45,6 +45,8 @@ app.conf.update(
         "disclosures": {"task": "casehub.empty_disclosures", "schedule": 300.0},
         "tidy": {"task": "casehub.tidy", "schedule": 3600.0},
         "mirror": {"task": "casehub.mirror_keys", "schedule": 60.0},
+        "link": {"task": "casehub.link", "schedule": 60.0},
+        "link_all": {"task": "casehub.link_all", "schedule": crontab(hour="2", minute="37")},
         "shred": {"task": "casehub.shred_due", "schedule": crontab(hour="3", minute="17")},
     },
 )
@@ -149,3 +151,28 @@ def shred_due() -> int:
         return _at_each_agency(shredders.by_night)
     finally:
         mirror_keys()
+
+
+@app.task(name="casehub.link")
+def link() -> int:
+    """Throw away what is over, on or off; while linkage is on, link who arrived. Nobody could read the former
+    since, and storing the latter's tokens told nobody anything."""
+    from agencies import linknet
+    from referrals import linking
+
+    linknet.finish_ending()
+    done = linking.sweep()
+    if not linknet.is_on():
+        return done
+    if linking.is_due():
+        linking.bulk()
+    return done + linking.link_new()
+
+
+@app.task(name="casehub.link_all")
+def link_all() -> int:
+    """By night: compare everybody with everybody anew."""
+    from agencies import linknet
+    from referrals import linking
+
+    return linking.bulk() if linknet.is_on() else 0

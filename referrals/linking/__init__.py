@@ -6,7 +6,7 @@ hub's own work, outside any. Which records are alike `referrals.linkage` decides
 
 from referrals.linking.alias import alias
 from referrals.linking.arrivals import link_new
-from referrals.linking.bulk import bulk
+from referrals.linking.bulk import bulk, is_due
 from referrals.linking.decisions import decide, undo
 from referrals.linking.departures import end_epoch, sweep
 from referrals.linking.people import component, recompute
@@ -18,6 +18,7 @@ __all__ = [
     "component",
     "decide",
     "end_epoch",
+    "is_due",
     "leave",
     "link_new",
     "recompute",

@@ -298,7 +298,8 @@ def _settle(cursor: CursorWrapper, as_of: Mapping[int, datetime]) -> None:
         or size[record] > 1
         or one.until != one.ends_at
     }
-    rings = people.arranged(touched, people.Links(links, couples, apart))
+    taken = {one.person for record, one in members.items() if record not in touched and one.person}
+    rings = people.arranged(touched, people.Links(links, couples, apart), taken)
     changed = [
         place
         for ring in rings

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from django.db.backends.utils import CursorWrapper
 from psycopg2.extras import execute_values
@@ -22,6 +22,7 @@ from referrals.linking import turns
 from referrals.models import LinkChange
 
 What = LinkChange.What
+_OWN = UUID("5a1f2c2e-6d0c-4a0b-9a56-6f0a3a0f4b7e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,13 @@ class Place:
     as_of: datetime
 
 
-def arranged(members: Mapping[int, Member], links: Links) -> list[list[Place]]:
-    """All these records' places, a list for each that hangs together, in the order of their first records."""
+def arranged(members: Mapping[int, Member], links: Links, taken: Collection[UUID] = ()) -> list[list[Place]]:
+    """All these records' places, a list for each that hangs together, in the order of their first records.
+
+    `taken` are people that others are.
+    """
     groups = _groups(members, links)
-    person = _named(groups, members)
+    person = _named(groups, members, taken)
     found = []
     for ring in _hanging_together(members, [*links.together, *((a, b) for a, b, _ in links.edges)]):
         until = min(members[record].ends_at for record in ring)
@@ -87,28 +91,37 @@ def _groups(members: Mapping[int, Member], links: Links) -> list[list[int]]:
     return several + [[record] for record in members if record not in taken]
 
 
-def _named(groups: Iterable[list[int]], members: Mapping[int, Member]) -> dict[int, UUID]:
-    """A person for each record. A person goes to the group with most of its records; of equal ones, to that
-    of the first record. So whoever is taken apart and put together again is who they were."""
-    groups = list(groups)
+def own_person(record: int) -> UUID:
+    """The person that a record is while it is nobody else's: always the same, so that a link undone leaves no
+    trace. As random as the record's number."""
+    return uuid5(_OWN, str(record))
+
+
+def _named(
+    groups: Sequence[list[int]], members: Mapping[int, Member], taken: Collection[UUID]
+) -> dict[int, UUID]:
+    """A person for each record. A person goes to the group with most of its records; of equal ones, to the
+    first. So whoever is taken apart and put together again is who they were."""
     claims: Counter[tuple[int, UUID]] = Counter()
+    first: dict[tuple[int, UUID], int] = {}
     for number, group in enumerate(groups):
         for record in group:
             before = members[record].person
             if before is not None:
                 claims[number, before] += 1
+                first.setdefault((number, before), record)
     name: dict[int, UUID] = {}
-    given: set[UUID] = set()
-    for number, person in sorted(claims, key=lambda one: (-claims[one], groups[one[0]][0], one[1])):
+    given = set(taken)
+    for number, person in sorted(claims, key=lambda one: (-claims[one], first[one])):
         if number not in name and person not in given:
             name[number] = person
             given.add(person)
-    return {
-        record: person
-        for number, group in enumerate(groups)
-        for person in [name.get(number) or uuid4()]
-        for record in group
-    }
+    for number, group in enumerate(groups):
+        if number not in name:
+            own = own_person(group[0])
+            name[number] = uuid4() if own in given else own
+            given.add(own)
+    return {record: name[number] for number, group in enumerate(groups) for record in group}
 
 
 def _hanging_together(records: Iterable[int], couples: Iterable[Couple]) -> list[list[int]]:
@@ -155,12 +168,22 @@ def settle(
     has waited for its turn.
     """
     members, links = read(cursor, records, arrived or {})
-    rings = arranged(members, links)
+    rings = arranged(members, links, _taken(cursor, members))
     write(cursor, [place for ring in rings for place in ring])
     for ring in rings:
         was = [one.person for place in ring if (one := members[place.record]).person is not None]
         note(cursor, what, ring[0].record, _sizes(was), _sizes(place.person for place in ring))
     return len(members)
+
+
+def _taken(cursor: CursorWrapper, members: Collection[int]) -> set[UUID]:
+    """The people these records would be by themselves that others are now."""
+    cursor.execute(
+        "SELECT person FROM referrals_linkedperson"
+        " WHERE person = ANY(%s::uuid[]) AND NOT record_id = ANY(%s)",
+        [[str(own_person(record)) for record in members], list(members)],
+    )
+    return {person for (person,) in cursor.fetchall()}
 
 
 def _sizes(people: Iterable[UUID | None]) -> list[int]:

@@ -133,12 +133,15 @@ def _keep(client: Client, basis: _Basis, *, epoch: int, version: int, mask: int)
     facts = {"epoch": epoch, "version": version, "mask": mask}
     under = {"release": basis.release, "ends_at": basis.ends_at}
     among = {"partners": basis.partners, "confirms": basis.confirms}
+    before = LinkRecord.objects.filter(client=client).first()
     try:
         with transaction.atomic():
-            before = LinkRecord.objects.filter(client=client, **among)
-            if before.update(**facts, **under, changed_at=Now()):
-                return before.get()
-            LinkRecord.objects.filter(client=client).delete()
+            # Whoever is there already waits for their turn; a first record need not.
+            if before is not None:
+                same = LinkRecord.objects.filter(pk=before.pk, **among)
+                if same.update(**facts, **under, changed_at=Now()):
+                    return same.get()
+                before.delete()
             made = LinkRecord.objects.create(
                 agency_id=current_actor().agency_id, client=client, **facts, **under, **among
             )

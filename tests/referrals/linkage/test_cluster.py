@@ -87,3 +87,31 @@ def test_unlinking_and_linking_again_is_as_if_nothing_had_been(links):
         couple = (group[0], group[1])
         clusters(links, cannot=[couple])
         assert clusters(links) == before
+
+
+# An owner knows its own people.
+
+
+def test_an_owner_s_two_records_are_never_one_person():
+    """Also not through others, and whatever is asked for."""
+    owner = {0: "A", 1: "B", 2: "A", 3: "C"}
+    chain = [(0, 1, 0.99), (1, 2, 0.98), (0, 3, 0.99), (1, 3, 0.99), (2, 3, 0.97)]
+    assert clusters(chain) == [[0, 1, 2, 3]]
+    assert clusters(chain, owner=owner) == [[0, 1, 3]]
+    assert clusters([(0, 2, 1.0)], owner=owner) == []
+    with pytest.raises(Contradiction):
+        clusters([], must=[(0, 2)], owner=owner)
+    with pytest.raises(Contradiction):
+        clusters([], must=[(0, 1), (1, 2)], owner=owner)
+
+
+@given(edges, couples)
+def test_each_has_at_most_one_record_of_an_owner(links, cannot):
+    owner = {record: record % 5 for record in range(26)}
+    groups = clusters(links, cannot=cannot, owner=owner)
+    assert all(len({owner[record] for record in group}) == len(group) for group in groups)
+
+
+@given(edges, couples)
+def test_owners_change_nothing_where_each_has_one_record(links, cannot):
+    assert clusters(links, cannot=cannot, owner={n: n for n in range(26)}) == clusters(links, cannot=cannot)

@@ -82,6 +82,25 @@ def test_pairs_of_all_parted_by_source_are_those_of_a_join_across():
     assert one.patterns.pairs.tolist() == np.bincount(one.pattern).tolist()
 
 
+def test_any_number_of_sources_and_only_those_that_are_compared(held):
+    source = np.arange(len(held)) % 3
+    two = join.Held.of(held)
+    apart = join.pairs(two, source=source)
+    assert (source[apart.a] != source[apart.b]).all()
+    assert apart.comparable == 3 * 1000 * 1000
+    # 0 is compared with 1 and with nobody else.
+    across = np.zeros((3, 3), dtype=bool)
+    across[0, 1] = across[1, 0] = True
+    some = join.pairs(two, source=source, across=across)
+    assert {frozenset(pair) for pair in zip(source[some.a], source[some.b], strict=True)} == {
+        frozenset({0, 1})
+    }
+    assert some.comparable == 1000 * 1000
+    assert 0 < len(some.a) < len(apart.a)
+    assert some.patterns.pairs.sum() == len(some.a)
+    assert all(here <= there for here, there in zip(some.exposed, apart.exposed, strict=True))
+
+
 @pytest.mark.parametrize(("holders", "found"), [(join.MOST_HOLDERS, True), (join.MOST_HOLDERS + 1, False)])
 def test_a_token_that_too_many_hold_joins_nobody(holders, found):
     same = [("D.Z", b"0123456789abcdef")]

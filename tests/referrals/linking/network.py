@@ -58,6 +58,7 @@ class Network:
         """One to the hub, among the agencies named (all others)."""
         letter = self.world.letter(client.agency_id)
         named = partners or "".join(other for other in self.letters if other != letter)
+        named = "" if facts.get("recipient") else named
         now = timezone.now()
         facts = {
             "recipient": None,
