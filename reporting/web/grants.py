@@ -33,7 +33,7 @@ from reporting.grants.form import COUNTING_RULES, Counted, GrantForm, Item, Peri
 from reporting.measures import Period
 from reporting.models import GrantReport
 from reporting.web import grant_files
-from reporting.web.numbers import period_name
+from reporting.web.numbers import network_people, period_name
 
 ROWS_A_PAGE = 50
 GAP = "gap-"
@@ -297,6 +297,7 @@ def _grant_page(
             "differences": actions.difference(earlier, values) if earlier else [],
             "may_export": view.actor.may(Permission.REPORT_EXPORT),
             "shapes": [(name, shape.label) for name, shape in grant_files.SHAPES.items()],
+            "network": network_people(view, request),
             "now_differs": bool(report.frozen_at) and actions.difference(report, live),
         },
         status=422 if wrong else 200,

@@ -155,6 +155,19 @@ class OwnFile(AgencyView):
         return _file(table, shape, f"{PIPELINE}-own-{period}")
 
 
+def network_people(view: AgencyView, request: HttpRequest) -> dict[str, Any] | None:
+    """The people of the network's latest release, without links and with them, and its period; for whoever
+    may read the network's numbers, None before the first release."""
+    last = releases.latest(PIPELINE) if view.actor.may(Permission.REPORT_NETWORK) else None
+    if last is None:
+        return None
+    figure = render.page(releases.read(last, user=_reader(request), channel="page"))
+    if figure["people"]["kind"] != "value":
+        return None
+    period = period_name(Period(last.period_start, last.period_end))
+    return {**{part: figure[part] for part in ("people", "linked", "released")}, "period": period}
+
+
 def own_period(key: str) -> Period:
     """`2025`, `2025-q3` or `2025-07` as a period. Raises Http404 for anything else."""
     match = re.fullmatch(r"(\d{4})(?:-(?:q([1-4])|(0[1-9]|1[0-2])))?", key)

@@ -110,6 +110,10 @@ def test_the_report_holds_the_truth(report):
     truth = year_truth(world("small"), 2025)
     data = report["data"]
     assert data["people"]["low"] <= truth.people <= data["people"]["high"]
+    linked = data["people_linked"]
+    assert data["people"]["low"] < linked["low"] <= truth.people <= linked["high"] < data["people"]["high"]
+    assert linked["low"] % 5 == linked["high"] % 5 == 0
+    assert 0.5 <= linked["released_share"] <= 0.65
     assert (data["agencies_reporting"], data["agencies_expected"]) == (12, 12)
     assert [stage["stage"] for stage in data["stages"]] == STAGES
     for stage in data["stages"]:
@@ -124,7 +128,14 @@ def test_the_report_holds_the_truth(report):
 @pytest.mark.slow
 def test_the_report_says_where_it_comes_from(report):
     assert {"period", "generated_at", "caveats"} <= set(report["data"])
-    for words in ("Identified", "12 of 12 agencies", "What it does not show"):
+    for words in (
+        "Identified",
+        "12 of 12 agencies",
+        "What it does not show",
+        "Without linkage",
+        "With linkage",
+        "releases signed",
+    ):
         assert words in report["said"]
 
 
