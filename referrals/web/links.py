@@ -114,12 +114,12 @@ def likely_words(posterior: float) -> str:
     """How likely it is one person: a word, and the per cent in whole numbers."""
     share = {"percent": round(100 * posterior)}
     if posterior >= 0.8:
-        return _("Very likely one person (%(percent)s %%)") % share
+        return _("Very likely one person (%(percent)s%%)") % share
     if posterior >= 0.5:
-        return _("Rather one person than two (%(percent)s %%)") % share
+        return _("Rather one person than two (%(percent)s%%)") % share
     if posterior >= 0.2:
-        return _("Rather two people than one (%(percent)s %%)") % share
-    return _("Very likely two people (%(percent)s %% that it is one)") % share
+        return _("Rather two people than one (%(percent)s%%)") % share
+    return _("Very likely two people (%(percent)s%% that it is one)") % share
 
 
 def part_words(atoms: Atoms) -> list[tuple[str, str]]:

@@ -33,7 +33,14 @@ FIXED = {
     "number": "1",
 }
 # Parameters that are named after another model than the one they name.
-NAMES = {"referrals:import_problems": "import"}
+# A pair of records has no row of its own; nobody has one under an answer's id.
+NAMES = {
+    "referrals:import_problems": "import",
+    **dict.fromkeys(
+        ("referrals:release", "referrals:release_paper", "referrals:release_revoke"), "releaseofinformation"
+    ),
+    **dict.fromkeys(("referrals:link_question", "referrals:link_unlink", "referrals:link_undo"), "linkanswer"),
+}
 # Routes asked by nobody here, each with its reason.
 NOT_ASKED = {
     "readyz": "asks the broker, which tests do not have",
