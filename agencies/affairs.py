@@ -24,6 +24,7 @@ from agencies.models import (
     LedgerEntry,
     Membership,
     Project,
+    Regime,
     SharingAgreement,
     User,
     WorkstationKey,
@@ -82,13 +83,22 @@ def pay_for(*, award: Award, project: Project, starts_on: date, ends_on: date | 
     )
 
 
-def sign_agreement(*, shares_totals: bool, text_digest: str) -> SharingAgreement:
+def sign_agreement(
+    *,
+    shares_totals: bool,
+    text_digest: str,
+    shares_tokens_under_release: bool = False,
+    shares_tokens_without_release: bool = False,
+) -> SharingAgreement:
     """Sign the next version; it ends the one before. `text_digest`: SHA-256 of the text that was read.
 
-    The agency's hand-over key stands on it from then on, for other agencies to find.
+    The agency's hand-over key stands on it from then on, for other agencies to find. Raises
+    Unwise("regimes") for tokens without a release where an award's rules forbid them (ADR 16).
     """
     actor = current_actor()
     actor.require(Permission.AGENCY_MANAGE)
+    if shares_tokens_without_release and not may_do_without_release():
+        raise Unwise("regimes")
     now = timezone.now()
     before = SharingAgreement.objects.filter(agency_id=actor.agency_id).order_by("-version").first()
     SharingAgreement.objects.filter(agency_id=actor.agency_id, ended_at=None).update(ended_at=now)
@@ -96,12 +106,21 @@ def sign_agreement(*, shares_totals: bool, text_digest: str) -> SharingAgreement
         agency_id=actor.agency_id,
         version=before.version + 1 if before else 1,
         shares_totals=shares_totals,
+        shares_tokens_under_release=shares_tokens_under_release,
+        shares_tokens_without_release=shares_tokens_without_release,
         text_digest=text_digest,
         signed_by_id=actor.user_id,
         signed_at=now,
     )
     HandoverKey.objects.filter(agency_id=actor.agency_id, ended_at=None).update(agreement=agreement)
     return agreement
+
+
+def may_do_without_release() -> bool:
+    """Whether no award of the acting agency carries a rule under which nothing of a client may be told, in
+    tokens either, without a signed release."""
+    awards = Award.objects.filter(agency_id=current_actor().agency_id)
+    return all(set(award.regimes) <= {Regime.NONE.value} for award in awards)
 
 
 def agreements() -> models.QuerySet[SharingAgreement]:

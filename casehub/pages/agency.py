@@ -56,6 +56,11 @@ AGREEMENT = (
         "Where we share totals, figures across agencies may count our clients. No figure about fewer than 11 "
         "people leaves the hub, and none from which one could be worked out."
     ),
+    _(
+        "Where we share tokens, our browsers make them with the key holders for clients who signed a release "
+        "that allows the count, and for as long as it holds. No name can be read back from a token, and "
+        "nobody is told who else knows a client."
+    ),
     _("We can sign a new version, or stop sharing, at any time; it holds from the next figure on."),
 )
 
@@ -215,7 +220,23 @@ class AgreementForm(forms.Form):
     shares_totals = forms.BooleanField(
         label=_("Our clients may be counted in figures across agencies"), required=False, initial=True
     )
+    shares_tokens_under_release = forms.BooleanField(
+        label=_("Clients who signed a release for it may be counted once, by tokens"), required=False
+    )
+    shares_tokens_without_release = forms.BooleanField(
+        label=_("Clients may be counted once, by tokens, without a release"),
+        required=False,
+        help_text=_("Only where no award and no law of yours asks for one. Have a lawyer read this first."),
+    )
     agreed = forms.BooleanField(label=_("I may sign this for the agency, and I do"))
+
+
+def _agreement_form(*given: Any) -> AgreementForm:
+    """What this agency may sign: covered by a rule, it is not even asked about tokens without a release."""
+    form = AgreementForm(*given)
+    if not affairs.may_do_without_release():
+        del form.fields["shares_tokens_without_release"]
+    return form
 
 
 def agreement_digest() -> str:
@@ -238,17 +259,16 @@ class SharingPage(Page):
             "handover_key": cardkeys.own_handover_key(),
             "versions": affairs.agreements(),
             "text": AGREEMENT,
-            "form": AgreementForm(),
+            "form": _agreement_form(),
         }
 
     def do_sign(self) -> HttpResponse | None:
-        form = AgreementForm(self.request.POST)
+        form = _agreement_form(self.request.POST)
         if not form.is_valid():
             return self.show(form=form)
         step_up(self.request)
-        affairs.sign_agreement(
-            shares_totals=form.cleaned_data["shares_totals"], text_digest=agreement_digest()
-        )
+        what = {name: bool(form.cleaned_data.get(name)) for name in form.fields if name.startswith("shares_")}
+        affairs.sign_agreement(**what, text_digest=agreement_digest())
         messages.success(self.request, gettext("Signed. It holds from now on."))
         return None
 

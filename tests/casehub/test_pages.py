@@ -1,6 +1,7 @@
 """The front door's pages: who sees which, what they do, what they refuse, and what every answer carries."""
 
 import re
+from datetime import date
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -149,6 +150,44 @@ def test_an_agreement_is_signed_by_who_proves_it_and_a_new_version_ends_the_old(
         assert (first.shares_totals, second.shares_totals) == (True, False)
         assert affairs.agreement_in_force() == second
         assert affairs.agreement_in_force(first.signed_at) == first
+
+
+def test_tokens_are_shared_only_where_the_agreement_says_so(world):
+    url, browser = reverse("sharing"), proven(world, "A", "data_lead")
+    for sent, shares in (
+        ({}, (False, False)),
+        ({"shares_tokens_under_release": "on"}, (True, False)),
+        ({"shares_tokens_without_release": "on"}, (False, True)),
+    ):
+        browser.post(url, {"act": "sign", "agreed": "on", **sent})
+        with world.acting("A", "data_lead"):
+            now = affairs.agreement_in_force()
+        assert (now.shares_tokens_under_release, now.shares_tokens_without_release) == shares
+    assert "tokens without a release" in browser.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("regimes", "may"), [([], True), (["none"], True), (["none", "voca"], False)], ids=str
+)
+def test_a_covered_agency_cannot_sign_to_do_without_releases(world, regimes, may):
+    url, browser = reverse("sharing"), proven(world, "A", "data_lead")
+    with world.acting("A", "data_lead"):
+        affairs.add_award(
+            funder="An invented fund",
+            number="1",
+            starts_on=date(2025, 1, 1),
+            ends_on=date(2026, 1, 1),
+            regimes=regimes,
+        )
+    assert ("shares_tokens_without_release" in browser.get(url).content.decode()) is may
+    browser.post(url, {"act": "sign", "agreed": "on", "shares_tokens_without_release": "on"})
+    with world.acting("A", "data_lead"):
+        assert affairs.agreement_in_force().shares_tokens_without_release is may
+        if not may:
+            with pytest.raises(affairs.Unwise, match="regimes"):
+                affairs.sign_agreement(
+                    shares_totals=True, text_digest="0" * 64, shares_tokens_without_release=True
+                )
 
 
 @pytest.mark.parametrize("is_tribal", [True, False])
@@ -682,6 +721,8 @@ def test_every_model_of_ours_outside_the_wall_is_known():
         "agencies_apitoken",
         "agencies_datakey",
         "agencies_doomedkey",
+        "agencies_keyholder",
+        "agencies_linkepoch",
         "agencies_spentchallenge",
     }
     ours = {m._meta.db_table for m in apps.get_app_config("agencies").get_models()}
