@@ -13,7 +13,16 @@ from uuid import uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    OuterRef,
+    QuerySet,
+    Value,
+    When,
+    prefetch_related_objects,
+)
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -87,9 +96,7 @@ class Terms:
 # Signing
 
 
-def sign(
-    *, client: Client, terms: Terms, renews: ReleaseOfInformation | None = None
-) -> ReleaseOfInformation:
+def sign(*, client: Client, terms: Terms, renews: ReleaseOfInformation | None = None) -> ReleaseOfInformation:
     """Keep a signed release. It opens nothing yet: handing over and counting ask for it. `renews` is the one
     in whose place it comes, if the client now allows something else than that did; else see `renew`.
 
@@ -548,8 +555,9 @@ def shared(client: Client) -> list[Shared]:
 
 
 def _handed_over(client: Client) -> list[Shared]:
-    found = []
-    for one in disclosures.handed_over(client):
+    found, given = [], disclosures.handed_over(client)
+    prefetch_related_objects([row for one in given for row in one.disclosures], "release", "compelled")
+    for one in given:
         if not one.disclosures:
             continue
         first = one.disclosures[0]
