@@ -163,9 +163,9 @@ def answer(id: UUID, verdict: LinkVerdict) -> None:
         _link_if_both_say_so(pair)
 
 
-def answers() -> QuerySet[LinkAnswer]:
-    """Ours that decided nothing (yet), newest first."""
-    decided = [one.pair for one in decisions() if not one.is_undone]
+def answers(made: Iterable[Decision]) -> QuerySet[LinkAnswer]:
+    """Ours that decided nothing (yet), newest first; `made` are our decisions."""
+    decided = [one.pair for one in made if not one.is_undone]
     waiting = LinkAnswer.objects.exclude(verdict=LinkVerdict.DIFFERENT).exclude(pair__in=decided)
     return waiting.select_related("worker")
 

@@ -233,7 +233,8 @@ class LinkDecisions(LinkPage):
     needs = {"GET": Permission.CARD_OPEN}
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        made, waiting = list(review.decisions()), list(review.answers())
+        made = review.decisions()
+        waiting = list(review.answers(made))
         ours = Client.objects.in_bulk([one.client for one in made] + [one.client_id for one in waiting])
         if ours:
             ledger.record("client.listed", rows=len(ours))

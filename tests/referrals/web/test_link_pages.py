@@ -22,6 +22,7 @@ from tests.referrals.linking.test_review import (
     linked,
     one_person,
 )
+from tests.referrals.web.test_budgets import cost
 
 LISTS = ("link_questions", "links", "link_decisions", "link_evidence")
 
@@ -92,7 +93,7 @@ def test_a_corrected_card_leads_to_the_card(network):
     assert answer["Location"] == reverse("referrals:card", args=[a.pk])
     assert "Waits for the new tokens" in read(browser, "link_questions")
     with network.world.acting("A"):
-        [waiting] = review.answers()
+        [waiting] = review.answers(review.decisions())
     browser.post(reverse("referrals:link_take_back", args=[waiting.pk]))
     assert "Waits for" not in read(browser, "link_questions")
 
@@ -167,3 +168,30 @@ def test_the_parts_of_a_date_are_told_where_they_say_more():
 )  # fmt: skip
 def test_a_probability_in_words(posterior, words):
     assert links.likely_words(posterior) == words
+
+
+# At most so many queries, whatever the rows: a look at pairs is five, beside our clients, answers and names.
+BUDGET = {"link_questions": 16, "links": 15, "link_decisions": 14, "link_evidence": 6}
+
+
+def test_a_list_costs_the_same_whatever_the_rows(network):
+    def more(count):
+        for number in range(count):
+            last = "Tam" + "aeiou"[number] * 2 + "n" * (count - 1)
+            for letter, first in zip("AB", FIRSTS, strict=False):
+                arrives(network, letter, first, last, "1990-04-17")
+                arrives(network, letter, "Mara", last, "1979-02-11", ssn4="4821")
+        linking.link_new()
+        for one in linked(network, "A")[:count]:
+            with network.world.acting("A"):
+                review.unlink(one.id)
+
+    browser = network.world.browser("A")
+    more(2)
+    few = {name: len(cost(browser, reverse(f"referrals:{name}"))) for name in BUDGET}
+    before = len(asked(network, "A"))
+    more(4)
+    assert len(asked(network, "A")) > before
+    many = {name: len(cost(browser, reverse(f"referrals:{name}"))) for name in BUDGET}
+    assert few == many
+    assert not {name: asked for name, asked in many.items() if asked > BUDGET[name]}, many
