@@ -454,7 +454,7 @@ class ReleaseNew(Entry):
         shown_in = _language_asked(self.request, "show_in" if "show_in" in self.request.POST else "shown_in")
         said = self._said(form)
         with translation.override(shown_in):
-            parts = text_of(self._said(form))
+            parts = text_of(said)
         first = form.sketch()["starts_on"] or timezone.localdate()
         hub_last = releases.proposed_end(ReleasePurpose.COUNTING, first)
         left_out = [one for one in ReleaseClass if not one.is_for_hub and one not in said.classes]

@@ -55,10 +55,15 @@ def address(world, name):
         referral = client.referrals.first()
         offer = Offer.objects.filter(receiver=world.agency("A")).first()
         enrollment = client.enrollments.first()
+        release = client.releases.first()
     arguments = {
         "client": [client.pk],
         "client_edit": [client.pk],
         "hand_over": [client.pk],
+        "releases": [client.pk],
+        "release_new": [client.pk],
+        "release": [release.pk],
+        "compelled_new": [client.pk],
         "client_restrict": [client.pk],
         "client_contact_new": [client.pk],
         "enroll": [client.pk],
