@@ -1,4 +1,4 @@
-"""`./dev bench [import|pages|network|sealing|vault|linkage|tokens|all]`: on a hub thrown away.
+"""`./dev bench [import|pages|network|sealing|vault|linkage|linking|tokens|all]`: on a hub thrown away.
 
 With --write the figures are appended to bench/RESULTS.md. Each stands beside what the bare machine needs
 for the same, so that figures of different machines can be compared.
@@ -13,7 +13,7 @@ from bench import figures
 from bench.hub import Hub, thrown_away
 from casehub import embedded
 
-PARTS = ("import", "pages", "network", "sealing", "vault", "linkage", "tokens")
+PARTS = ("import", "pages", "network", "sealing", "vault", "linkage", "linking", "tokens")
 
 
 def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> None:
@@ -23,7 +23,7 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
     import django
 
     django.setup()
-    from bench import importing, keyholders, linkage, network, pages, sealing, vault
+    from bench import importing, keyholders, linkage, linking, network, pages, sealing, vault
     from casehub import running
 
     running.prepare()
@@ -41,6 +41,8 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
             vault.run(report)
         if "linkage" in parts:
             linkage.run(report, hub, folder)
+        if "linking" in parts:
+            linking.run(report, hub)
         if "tokens" in parts:
             keyholders.run(report, folder)
 

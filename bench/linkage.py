@@ -201,10 +201,10 @@ class _Tokens(Sequence[list[tuple[str, bytes]]]):
         keyed = local(SECRET)
         for row in crowd(self._size):
             self.person.append(int(row.person[1:]))
-            yield tokens(_person(row), keyed, epoch=1)
+            yield tokens(person_of(row), keyed, epoch=1)
 
 
-def _person(row: Row) -> Person:
+def person_of(row: Row) -> Person:
     return Person.of(first=row.first, last=row.last, dob=row.dob, ssn4=row.ssn4, zip5=row.zip)
 
 
@@ -295,7 +295,7 @@ def _fill(cursor: Any) -> tuple[list[list[tuple[str, bytes]]], list[list[tuple[s
     masks: list[tuple[int, int]] = []
     count = 0
     for number, row in enumerate(crowd(TOKENS)):
-        held = tokens(_person(row), keyed, epoch=1)
+        held = tokens(person_of(row), keyed, epoch=1)
         if len(late) < ARRIVALS and draw.random() < 0.005:
             late.append(held)
             continue

@@ -6,12 +6,12 @@ the result is written nobody leaves (`turns`), and what left or changed meanwhil
 
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import IO
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -23,23 +23,31 @@ from referrals.linking import people, scorer, turns
 
 Numbers = npt.NDArray[np.int64]
 
-# Rows of PostgreSQL's binary COPY: the count of columns, then each behind its length. All are fixed here.
-_TOKEN = np.dtype(
-    [
-        ("n", ">i2"),
-        ("l1", ">i4"),
-        ("record", ">i8"),
-        ("l2", ">i4"),
-        ("key", ">i2"),
-        ("l3", ">i4"),
-        ("head", ">u8"),
-    ]
-)
-_EDGE = np.dtype(
-    [("n", ">i2"), ("l1", ">i4"), ("a", ">i8"), ("l2", ">i4"), ("b", ">i8"), ("l3", ">i4"), ("p", ">f8")]
-)
+# PostgreSQL's binary COPY: 19 bytes, then each row's count of columns and each column behind its length, all
+# of them fixed here, then two bytes.
 _HEAD, _TAIL = 19, 2
+
+
+def _row(**kinds: str) -> np.dtype[np.void]:
+    columns = [one for name, kind in kinds.items() for one in ((f"l_{name}", ">i4"), (name, kind))]
+    return np.dtype([("n", ">i2"), *columns])
+
+
+_RECORD = _row(number=">i8", epoch=">i4", group=">i8", changed=">i8")
+_TOKEN = _row(record=">i8", key=">i2", head=">u8")
+_EDGE = _row(a=">i8", b=">i8", p=">f8")
+_FOUND = _row(a=">i8", b=">i8", agree=">i4", both=">i4", posterior=">f8")
+_STATE = _row(number=">i8", agency=">i8", ends=">i8", as_of=">i8", ring=">i8", until=">i8", person="V16")
 _LINKS = f"SELECT a, b, posterior FROM referrals_linkedge WHERE posterior >= {score.LINK}"  # noqa: S608
+# Who was not settled yet has no person, no ring (-1) and no times.
+_STATES = """
+    SELECT number, agency_id, record.ends_at, COALESCE(place.as_of, '-infinity'), COALESCE(ring, -1),
+           COALESCE(until, '-infinity'), COALESCE(person, '00000000-0000-0000-0000-000000000000')
+    FROM referrals_linkrecord record LEFT JOIN referrals_linkedperson place ON record_id = number
+    ORDER BY number
+"""
+_NEVER = np.iinfo(np.int64).min
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +56,9 @@ class _Records:
 
     number: Numbers
     epoch: Numbers
-    group: npt.NDArray[np.int32]
+    group: Numbers
     across: npt.NDArray[np.bool_]
-    as_of: dict[int, datetime]
+    changed: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ def bulk(clock: Clock | None = None) -> int:
             turns.wait(cursor)
             _replace(cursor, found)
         with clock.step("settle"):
-            _settle(cursor, records.as_of)
+            _settle(cursor, records)
     return len(records.number)
 
 
@@ -114,16 +122,14 @@ def is_due() -> bool:
 
 
 def _records(cursor: CursorWrapper) -> _Records:
+    # Records of one agency that name the same partners are compared alike.
     cursor.execute(
-        "SELECT number, epoch, agency_id, partners, changed_at FROM referrals_linkrecord ORDER BY number"
+        "CREATE TEMP TABLE linking_record ON COMMIT DROP AS"
+        " SELECT number, epoch, agency_id, partners, changed_at,"
+        ' dense_rank() OVER (ORDER BY agency_id, partners) - 1 AS "group" FROM referrals_linkrecord'
     )
-    rows = cursor.fetchall()
-    groups: dict[tuple[int, frozenset[int]], int] = {}
-    group = np.empty(len(rows), dtype=np.int32)
-    named: dict[tuple[int, ...], frozenset[int]] = {}
-    for at, (_number, _epoch, agency, partners, _changed) in enumerate(rows):
-        among = named.setdefault(tuple(partners), frozenset(partners))
-        group[at] = groups.setdefault((agency, among), len(groups))
+    cursor.execute('SELECT DISTINCT "group", agency_id, partners FROM linking_record ORDER BY 1')
+    groups = [(agency, frozenset(partners)) for _group, agency, partners in cursor.fetchall()]
     across = np.array(
         [
             [
@@ -134,13 +140,14 @@ def _records(cursor: CursorWrapper) -> _Records:
         ],
         dtype=bool,
     ).reshape(len(groups), len(groups))
-    return _Records(
-        np.array([row[0] for row in rows], dtype=np.int64),
-        np.array([row[1] for row in rows], dtype=np.int64),
-        group,
-        across,
-        {row[0]: row[4] for row in rows},
+    rows = _copied(
+        cursor, 'SELECT number, epoch, "group", changed_at FROM linking_record ORDER BY number', _RECORD
     )
+    cursor.execute("DROP TABLE linking_record")
+    number, epoch, group, changed = (
+        rows[name].astype(np.int64) for name in ("number", "epoch", "group", "changed")
+    )
+    return _Records(number, epoch, group, across, changed)
 
 
 def _tokens(cursor: CursorWrapper) -> npt.NDArray[np.void]:
@@ -152,6 +159,8 @@ def _copied(cursor: CursorWrapper, query: str, row: np.dtype[np.void]) -> npt.ND
     with tempfile.TemporaryFile() as file:
         cursor.cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", file)
         size = file.tell() - _HEAD - _TAIL
+        if size % row.itemsize:
+            raise ValueError("The query's columns are not as wide as these.")
         file.seek(_HEAD)
         return np.fromfile(file, dtype=row, count=size // row.itemsize)
 
@@ -260,81 +269,97 @@ def _replace(cursor: CursorWrapper, found: _Found) -> None:
 
 
 def _write_copy(file: IO[bytes], found: _Found) -> None:
-    lengths = {"a": 8, "b": 8, "agree": 4, "both": 4, "posterior": 8}
-    kinds = {"a": ">i8", "b": ">i8", "agree": ">i4", "both": ">i4", "posterior": ">f8"}
-    columns = [one for name, kind in kinds.items() for one in ((f"l_{name}", ">i4"), (name, kind))]
-    row = np.dtype([("n", ">i2"), *columns])
-    rows = np.zeros(len(found.a), dtype=row)
-    rows["n"] = len(kinds)
-    for name, length in lengths.items():
-        rows[f"l_{name}"] = length
+    rows = np.zeros(len(found.a), dtype=_FOUND)
+    names = ("a", "b", "agree", "both", "posterior")
+    rows["n"] = len(names)
+    for name in names:
         rows[name] = getattr(found, name)
+        rows[f"l_{name}"] = _FOUND[name].itemsize
     file.write(b"PGCOPY\n\xff\r\n\x00" + bytes(8))
     file.write(rows.tobytes())
     file.write(b"\xff\xff")
 
 
-def _settle(cursor: CursorWrapper, as_of: Mapping[int, datetime]) -> None:
+def _settle(cursor: CursorWrapper, records: _Records) -> None:
     """Write the places of whoever hangs together, or did, and of who stands alone for the first time."""
-    members, stale = _members(cursor, as_of)
+    state, as_of = _state(cursor, records)
     edges = _copied(cursor, _LINKS, _EDGE)
-    links = [
-        (a, b, p)
-        for a, b, p in zip(edges["a"].tolist(), edges["b"].tolist(), edges["p"].tolist(), strict=True)
-        if a in members and b in members
-    ]
+    here = np.isin(edges["a"], state["number"]) & np.isin(edges["b"], state["number"])
+    a, b, p = (edges[name][here].tolist() for name in ("a", "b", "p"))
     together, apart = people.decided(cursor)
-    couples = [(a, b) for a, b in together if a in members and b in members]
-    before = len({one.person for one in members.values()} - {None})
-    size = Counter(one.ring for one in members.values() if one.ring is not None)
-    linked = {record for a, b, _ in links for record in (a, b)} | {r for c in couples for r in c}
+    there = set(state["number"].tolist()) if together else set()
+    couples = [(x, y) for x, y in together if x in there and y in there]
+    rings, counts = np.unique(state["ring"], return_counts=True)
+    size = counts[np.searchsorted(rings, state["ring"])]
+    stale = as_of != state["as_of"]
     # Who stands alone and did so before, in the same state, stays untouched.
-    touched = {
-        record: one
-        for record, one in members.items()
-        if record in linked
-        or record in stale
-        or one.ring != record
-        or size[record] > 1
-        or one.until != one.ends_at
-    }
-    taken = {one.person for record, one in members.items() if record not in touched and one.person}
-    rings = people.arranged(touched, people.Links(links, couples, apart), taken)
+    touched = (
+        np.isin(state["number"], np.array([*a, *b, *(r for c in couples for r in c)], dtype=np.int64))
+        | stale
+        | (state["ring"] != state["number"])
+        | (size > 1)
+        | (state["until"] != state["ends"])
+    )
+    was = state["person"].tolist()
+    untouched = {UUID(bytes=was[at]) for at in np.flatnonzero(~touched).tolist()}
+    members = _members(state, as_of, np.flatnonzero(touched))
+    arranged = people.arranged(
+        members, people.Links(list(zip(a, b, p, strict=True)), couples, apart), untouched
+    )
+    held = dict(zip(rings.tolist(), counts.tolist(), strict=True))
+    restated = set(state["number"][stale].tolist())
     changed = [
         place
-        for ring in rings
-        if any(
-            place.record in stale
-            or (one := members[place.record]).ring != place.ring
-            or size[place.ring] != len(ring)
-            or (one.person, one.until) != (place.person, place.until)
-            for place in ring
-        )
+        for ring in arranged
+        if any(_differs(place, members[place.record], held.get(place.ring), len(ring)) for place in ring)
+        or not restated.isdisjoint(place.record for place in ring)
         for place in ring
     ]
     _write(cursor, changed)
-    after = len(members) - len(touched) + len({place.person for ring in rings for place in ring})
+    before = len(set(was) - {bytes(16)})
+    after = len(untouched) + len({place.person for ring in arranged for place in ring})
     people.note(cursor, people.What.BULK, None, [before], [after])
 
 
+def _state(cursor: CursorWrapper, records: _Records) -> tuple[npt.NDArray[np.void], Numbers]:
+    """Every record that lives and has been compared, as it was settled before; and the state of it that was
+    compared, by this run or before it."""
+    state = _copied(cursor, _STATES, _STATE)
+    as_of = state["as_of"].astype(np.int64)
+    if len(records.number):
+        at = np.minimum(np.searchsorted(records.number, state["number"]), len(records.number) - 1)
+        now = records.number[at] == state["number"]
+        as_of[now] = records.changed[at[now]]
+    known = as_of != _NEVER
+    return state[known], as_of[known]
+
+
 def _members(
-    cursor: CursorWrapper, as_of: Mapping[int, datetime]
-) -> tuple[dict[int, people.Member], set[int]]:
-    """Every record that lives and has been compared; and those compared in another state than before."""
-    cursor.execute(
-        "SELECT number, agency_id, record.ends_at, place.as_of, person, ring, until"
-        " FROM referrals_linkrecord record LEFT JOIN referrals_linkedperson place ON record_id = number"
-        " ORDER BY number"
-    )
-    members, stale = {}, set()
-    for number, agency, ends_at, before, person, ring, until in cursor.fetchall():
-        now = as_of.get(number, before)
-        if now is None:
-            continue
-        members[number] = people.Member(agency, ends_at, now, person, ring, until)
-        if now != before:
-            stale.add(number)
-    return members, stale
+    state: npt.NDArray[np.void], as_of: Numbers, which: npt.NDArray[np.intp]
+) -> dict[int, people.Member]:
+    rows = state[which]
+    columns = (rows[name].tolist() for name in ("number", "agency", "ends", "person", "ring", "until"))
+    return {
+        number: people.Member(
+            agency,
+            _time(ends),
+            _time(compared),
+            UUID(bytes=person) if person != bytes(16) else None,
+            ring if ring >= 0 else None,
+            _time(until) if until != _NEVER else None,
+        )
+        for number, agency, ends, person, ring, until, compared in zip(
+            *columns, as_of[which].tolist(), strict=True
+        )
+    }
+
+
+def _time(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _differs(place: people.Place, was: people.Member, held: int | None, size: int) -> bool:
+    return (place.ring, place.person, place.until, size) != (was.ring, was.person, was.until, held)
 
 
 def _write(cursor: CursorWrapper, places: Sequence[people.Place]) -> None:
