@@ -10,10 +10,11 @@ from agencies.scope import Actor, NotAllowed
 from referrals import linking
 from referrals.models import ReleaseOfInformation
 from reporting import engine, releases, render, tasks
-from reporting.measures import Period
-from reporting.models import Grid, LinkedStep, Release
+from reporting.measures import Period, links
+from reporting.models import Grid, LinkedStep, Release, Showing
 from reporting.sdc import LINKED, NOBODY, RELEASED, Hidden, Range, Share
 from tests.referrals.linking.network import Network, rows
+from tests.reporting.test_grant_pages import opened, page
 
 ZONE = ZoneInfo("America/Chicago")
 AT, SHARE_AT, BESIDE = ("identified", LINKED), ("identified", RELEASED), ("identified", "people")
@@ -64,7 +65,7 @@ def person(number: int) -> dict[str, str]:
     }
 
 
-def meets(network, letter, number, month, *, signs=True):
+def meets(network, letter, number, month, *, signs=True, partners=""):
     """The agency identifies the person in that month; with a release and tokens, or without."""
     world = network.world
     client = world.client(letter)
@@ -72,7 +73,7 @@ def meets(network, letter, number, month, *, signs=True):
         letter, client, occurred_at=datetime(2025, month, 9, 12, tzinfo=ZONE), trafficking_status="possible"
     )
     if signs:
-        network.release(client)
+        network.release(client, partners=partners)
         who = person(number)
         network.store(client, who.pop("first"), who.pop("last"), who.pop("dob"), **who)
     return client
@@ -209,3 +210,30 @@ def test_the_nightly_job_settles_before_it_counts(network, monkeypatch):
 def test_links_are_read_through_the_counting_door_only(network):
     with pytest.raises(NotAllowed):
         releases.release("pipeline", month_of(1), Actor.hub(network.world.agency("HUB")))
+
+
+def test_a_grant_report_says_the_network_s_people_beside_its_own(network):
+    releases.choose_grid(Grid.MONTH)
+    fourteen_everywhere(network)
+    report = opened(network.world)
+    assert "In all of the network" not in page(network.world, report)
+    made = released(network, 1)
+    said = " ".join(page(network.world, report).split())
+    assert "20 to 70 people identified if nobody is linked" in said
+    assert "With links among those who signed for it: 20 to 45." in said and "60 %" in said
+    assert Showing.objects.filter(release=made, channel="page").count() == 1
+
+
+def test_sabotage_who_was_never_compared_would_raise_the_least_above_the_truth(network, monkeypatch):
+    """B and D know the same fifteen, but D's clients let themselves be compared with A's alone: 45 people."""
+    releases.choose_grid(Grid.MONTH)
+    for number in range(45):
+        for letter in "ABC" if number < 30 else "B":
+            meets(network, letter, number, 1)
+    for number in range(30, 45):
+        meets(network, "D", number, 1, partners="A")
+    linking.bulk()
+    actor = Actor.hub(network.world.agency("HUB"), Permission.REPORT_NETWORK)
+    assert engine.run_network("pipeline", month_of(1), actor).table[AT] == Range(45, 60)
+    monkeypatch.setattr(links, "_compared", lambda records: frozenset(row[0] for row in records))
+    assert engine.run_network("pipeline", month_of(1), actor).table[AT] == Range(60, 60)
