@@ -15,6 +15,8 @@ from casehub import holders as hub
 from referrals.linkage import oprf
 from referrals.linkage.keyholder import dealing
 from referrals.linkage.keyholder.client import Asker, Network
+from tests.browser.chromium import Heard, faults
+from tests.browser.places import signed_in
 from tests.browser.test_vault_keys import PHRASE, seat
 from tests.referrals.linkage.test_keyholder import serving
 
@@ -123,6 +125,7 @@ def test_the_file_is_read_compared_sealed_and_used(seated, three, tmp_path):
     world, counting = seated
     network = file_for(three, tmp_path / "file.json")
     counting.state("nofile")
+    assert faults(counting.page, counting.me.heard, language="en") == []
     assert counting.page.evaluate(TOKENS, ["x"]) is None
     counting.load(tmp_path / "file.json")
     digits = counting.page.locator("[data-new-digits]")
@@ -132,6 +135,7 @@ def test_the_file_is_read_compared_sealed_and_used(seated, three, tmp_path):
     counting.says("unheard")
     counting.keep()
     assert counting.answers() == ["fine"] * 3
+    assert faults(counting.page, counting.me.heard, language="en") == []
     with world.acting("A"):
         kept = HolderFile.objects.get()
     assert (kept.version, kept.epoch, kept.serial) == (1, 1, 1)
@@ -265,6 +269,38 @@ def test_a_renewal_of_the_vaults_key_seals_the_file_anew(seated, three, tmp_path
     counting.go()
     counting.state("ready")
     assert counting.page.evaluate(TOKENS, ["x"])["hex"] == before
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_offices_page_in_each_of_its_states_has_no_fault(
+    lasting_world, live_server, browser, three, language
+):
+    """Nothing named, all three agreed, on with one silent, two epochs."""
+    world, (folders, processes) = lasting_world, three
+    heard = Heard(live_server.url)
+    context = heard.listen(browser.new_context(viewport={"width": 375, "height": 800}))
+    session = signed_in(world, "coordinator").cookies["sessionid"].value
+    cookies = {"sessionid": session, "django_language": language}
+    context.add_cookies([{"name": n, "value": v, "url": live_server.url} for n, v in cookies.items()])
+    page = context.new_page()
+
+    def look():
+        page.goto(live_server.url + "/network/counting/")
+        assert faults(page, heard, language=language) == []
+
+    look()
+    with acting_as(Actor.hub(world.agency("HUB"), Permission.NETWORK_MANAGE)):
+        for number, process in zip(oprf.HOLDERS, processes, strict=True):
+            linknet.name_holder(number, url=process.url, body=f"Body {number}")
+    look()
+    turned_on(world, folders, processes)
+    dealing.rotate(folders, overlap=dealing.timedelta(days=1))
+    look()
+    with acting_as(Actor.hub(world.agency("HUB"), Permission.NETWORK_MANAGE)):
+        linknet.begin_epoch(2, oprf.fingerprint(folders[0].epochs()[2]))
+    processes[1].stop()
+    look()
+    context.close()
 
 
 def test_taken_out_there_are_no_tokens(seated, three, tmp_path):

@@ -38,6 +38,7 @@ NO_PAGE = {
     **dict.fromkeys(("referrals:cards_whose", "referrals:cards_save_many"), "takes what a script sends"),
     **dict.fromkeys((f"vault_{act.replace('/', '_')}" for act in ACTS), "takes what a script sends"),
     "vault_state": "for a script", "vault_file": "a file",
+    **dict.fromkeys(("linkage_state", "linkage_file", "holder"), "for a script"),
     **dict.fromkeys(("referrals:cards_file", "referrals:records_file"), "a file"),
     **dict.fromkeys(("referrals:handover_new", "referrals:handover_withdraw"), "takes what is sent"),
     "referrals:disclosure_open": "bytes, for a script",
