@@ -75,7 +75,7 @@ class TokensIn(AgencyView):
             "epoch": epoch and epoch.number,
             "version": VERSION,
             "slug": _slug(self.actor),
-            "wanted": len(linking.wanted(epoch.number)) if epoch else 0,
+            "wanted": linking.wanted(epoch.number).count() if epoch else 0,
             "at_once": AT_ONCE,
         }
         return TemplateResponse(request, "referrals/imports/tokens.html", context)
