@@ -123,6 +123,8 @@ def _model_of(name: str, parameter: str, pattern: str) -> type[models.Model]:
         return known[NAMES[name]]
     words = [parameter, *re.split(r"[^a-z]+", pattern)[::-1], *re.split(r"[^a-z]+", name.lower())]
     for word in words:
+        if word == "change":  # what the admin does with any row, and no LinkChange
+            continue
         for candidate in (word, word.removesuffix("s"), re.sub("ies$", "y", word)):
             if candidate in known:
                 return known[candidate]
