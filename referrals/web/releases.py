@@ -4,6 +4,7 @@ the law took without one, and the client's own list. What may be signed is decid
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -248,6 +249,11 @@ class _Line:
         return ", ".join(self.one.classes)
 
     @property
+    def last_day(self) -> Any:
+        """The last whole day of what is or was shared; None if it has none."""
+        return self.one.until and timezone.localdate(self.one.until - timedelta(microseconds=1))
+
+    @property
     def under(self) -> str:
         if self.one.compelled is not None:
             return _("Without a release: %(basis)s") % {"basis": self.one.compelled.get_basis_display()}
@@ -303,8 +309,9 @@ class SharedPaper(ClientPage):
         return _pdf(paper, "shared")
 
 
-def _span(first: Any, last: Any) -> str:
-    return " – ".join(date_format(timezone.localtime(at), "SHORT_DATE_FORMAT") for at in (first, last) if at)
+def _span(line: _Line) -> str:
+    days = (timezone.localdate(line.one.at), line.last_day)
+    return " – ".join(date_format(one, "SHORT_DATE_FORMAT") for one in days if one)
 
 
 def _allowed_rows(found: Iterable[Badge]) -> Rows:
@@ -322,7 +329,7 @@ def _shared_rows(found: Iterable[_Line]) -> Rows:
             one.to,
             f"{one.what}. {one.among}" if one.among else one.what,
             one.under,
-            _span(one.one.at, one.one.until),
+            _span(one),
             one.looked,
         ]
         for one in found
@@ -620,8 +627,8 @@ urlpatterns = [
     path("clients/<uuid:client>/releases/new/", ReleaseNew.as_view(), name="release_new"),
     path("clients/<uuid:client>/shared.pdf", SharedPaper.as_view(), name="shared_paper"),
     path("clients/<uuid:client>/compelled/new/", CompelledNew.as_view(), name="compelled_new"),
-    path("releases/<uuid:release>/", ReleaseView.as_view(), name="release"),
-    path("releases/<uuid:release>/paper.pdf", ReleasePaper.as_view(), name="release_paper"),
-    path("releases/<uuid:release>/revoke/", ReleaseRevoke.as_view(), name="release_revoke"),
+    path("clients/releases/<uuid:release>/", ReleaseView.as_view(), name="release"),
+    path("clients/releases/<uuid:release>/paper.pdf", ReleasePaper.as_view(), name="release_paper"),
+    path("clients/releases/<uuid:release>/revoke/", ReleaseRevoke.as_view(), name="release_revoke"),
     path("compelled/<uuid:compelleddisclosure>/told/", CompelledTold.as_view(), name="compelled_told"),
 ]

@@ -481,7 +481,7 @@ def test_signed_for_a_handing_over_it_leads_back_there(world):
         answer.url == reverse("referrals:hand_over", args=[client.pk]) + f"?release={the_release(world).pk}"
     )
     other = sent(world, client, said(world), query="?then=https://elsewhere.example/")
-    assert other.url.startswith("/releases/")
+    assert other.url.startswith("/clients/releases/")
 
 
 def test_who_receives_such_records_reads_the_laws_notice(world):
