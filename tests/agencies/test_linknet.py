@@ -298,3 +298,15 @@ def test_after_a_renewal_the_file_is_sealed_anew_before_the_old_key_goes(world):
             linknet.keep_holder_file(holder_file(2, version=1))
         linknet.keep_holder_file(holder_file(2, version=2))
         assert cardkeys.finish(still_opens) == [1]
+
+
+def test_a_lost_pepper_is_told_at_the_start_and_stops_nobody(world, tmp_path, caplog):
+    from casehub import checks
+
+    on(world)
+    assert checks.link_keys(databases=["default"]) == []
+    (tmp_path / "keys" / "pepper-1.key").unlink()
+    (problem,) = checks.link_keys(databases=["default"])
+    assert problem.id == "casehub.E006" and "epoch 1" in problem.msg and "pepper-1.key" in problem.hint
+    checks.serve_safely()
+    assert "epoch 1 is gone" in caplog.text
