@@ -82,7 +82,8 @@ class Line:
     @property
     def in_short(self) -> str:
         """What was compared, in one line."""
-        return ", ".join(f"{label}: {said}" for label, said in self.parts)
+        untested = str(SAID[Said.UNTESTED])
+        return ", ".join(f"{label}: {said}" for label, said in self.parts if said != untested)
 
 
 def lines_of(pairs: Iterable[review.Pair]) -> list[Line]:

@@ -323,3 +323,18 @@ def test_what_a_card_lacks_is_asked_of_all_alike(network):
         assert review.lacking() == before
         LinkRecord.objects.filter(client=client).delete()
         assert (review.lacking(), review.missing_of(client)) == ([], ())
+
+
+def test_inside_an_agencys_door_nobody_reads_the_others_answer(network):
+    """Not the linking role either: it looks at both answers only where no agency acts."""
+    from agencies.scope.linking import linking as door
+
+    doubtful(network, "A", "B")
+    say(network, "A", asked(network, "A")[0].id, LinkVerdict.SAME)
+    query = "SELECT verdict FROM referrals_linkanswer"
+    with network.world.acting("B"):
+        assert not LinkAnswer.objects.exists()
+        with door(whole=False) as cursor:
+            cursor.execute(query)
+            assert cursor.fetchall() == []
+    assert rows(query) == [("same",)]
