@@ -20,7 +20,7 @@ from agencies import vault
 from agencies.models import County, User
 from agencies.privacy import subject_column
 from agencies.scope.rows import PLATFORM
-from referrals.models import Client, Handover
+from referrals.models import Client, Handover, ReleaseOfInformation
 from tests.world import World
 
 OURS = ("agencies", "referrals", "reporting")
@@ -215,17 +215,24 @@ def _disclosure(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any
     """One that is live at its receiver, under the hub's own cover."""
     now, id = timezone.now(), facts["id"]
     cover = {"agency": facts["agency"].pk, "place": "disclosure.sealed_e2e", "row": id, "subject": id}
+    under: dict[str, Any] = {}
+    if "receiver" in facts and not facts.keys() & {"handover", "release"}:
+        to = facts["receiver"]
+        handover = rows.fresh(Handover, letter, receiver=to)
+        release = rows.fresh(ReleaseOfInformation, letter, client=handover.client, recipient=to)
+        under = {"handover": handover, "release": release}
     return {
         "sealed_e2e": vault.seal(secrets.token_bytes(560), **cover),
         "tag": secrets.token_bytes(32),
         "sender_key": secrets.token_bytes(32),
         "receiver": rows.world.agency("R" if letter != "R" else "S"),
-        "handover": facts.get("handover") or rows.fresh(Handover, letter),
+        "handover": facts.get("handover") or under.get("handover") or rows.fresh(Handover, letter),
         "compelled": None,
         "data_class": "identity",
         "purpose": "case_conference",
         "starts_at": now - timedelta(minutes=1),
         "ends_at": now + timedelta(days=30),
+        **under,
     }
 
 
