@@ -46,6 +46,8 @@ NO_PAGE = {
     **dict.fromkeys(("referrals:release_paper", "referrals:shared_paper"), "a file"),
     **dict.fromkeys(("referrals:tokens_wanted", "referrals:tokens", "referrals:tokens_lines"), "for a script"),
     "referrals:tokens_list": "a file",
+    **dict.fromkeys(("referrals:link_unlink", "referrals:link_undo", "referrals:link_take_back"), "takes what is sent"),
+    "referrals:link_question": "needs a pair of two agencies: looked at in test_links.py",
 }  # fmt: skip
 HUBS = ("nothing", "first day", "in use", "going wrong")
 
