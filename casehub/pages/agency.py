@@ -57,9 +57,9 @@ AGREEMENT = (
         "people leaves the hub, and none from which one could be worked out."
     ),
     _(
-        "Where we share tokens, our browsers make them with the key holders for clients who signed a release "
-        "that allows the count, and for as long as it holds. No name can be read back from a token, and "
-        "nobody is told who else knows a client."
+        "Where we share tokens, our browsers make them with the network's three key holders for clients who "
+        "signed a release that allows the count, and for as long as it holds. No name can be read back from "
+        "a token, and nobody is told who else knows a client."
     ),
     _("We can sign a new version, or stop sharing, at any time; it holds from the next figure on."),
 )
