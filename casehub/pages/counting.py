@@ -32,6 +32,8 @@ from referrals.linkage import normalise
 from referrals.linkage.keyholder import wire
 
 LONGEST = 200_000
+# Failed Dependency: nothing of the hub's own is wrong.
+FAILED = 424
 
 
 # The office
@@ -258,7 +260,7 @@ class Relay(AgencyView):
                 raise holders.Silent
             status, answer = holders.relay(number, self.request.body, self.request.headers.get(wire.MAC, ""))
         except holders.Silent:
-            status, answer = 502, b""
+            status, answer = FAILED, b""
         response = HttpResponse(answer, status=status, content_type="application/octet-stream")
         # A refusal of a holder's is nothing of ours, and no line tells when who asked.
         response._has_been_logged = True  # type: ignore[attr-defined]

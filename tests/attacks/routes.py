@@ -163,7 +163,7 @@ def _upload(rows: Rows, letter: str) -> str:
 
 
 def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
-    from agencies.models import Agency, County, Invitation, KeyHolder, Membership, User
+    from agencies.models import Agency, County, Invitation, Membership, User
     from referrals.models import Disclosure, Offer, Referral
     from reporting.models import Release
 
@@ -189,7 +189,6 @@ def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
             Membership: lambda: Membership.objects.get(user=world.person(letter)),
             Invitation: lambda: _invitation(rows, letter),
             Release: lambda: _release(rows, letter),
-            KeyHolder: lambda: _holder(letter),
         }
         rows.made[model, letter] = platform[model]()
     return rows.made[model, letter]
@@ -202,15 +201,6 @@ def _invitation(rows: Rows, letter: str) -> models.Model:
     return actions.invite(agency=agency, email=f"new@{letter}.example", name="New", role="auditor", by=None)[
         0
     ]
-
-
-def _holder(letter: str) -> models.Model:
-    """Of no agency: the same for everybody, and silent."""
-    from agencies.models import KeyHolder
-
-    number = 1 if letter == "A" else 2
-    facts = {"url": "http://127.0.0.1:9", "body": f"Body {number}"}
-    return KeyHolder.objects.get_or_create(number=number, defaults=facts)[0]
 
 
 def _release(rows: Rows, letter: str) -> models.Model:

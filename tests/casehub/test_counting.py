@@ -230,7 +230,7 @@ def test_a_holders_refusals_come_through(world, network):
     assert json.loads(carry(world, 1, body, mac).content) == {"refused": "epoch"}
 
 
-FAILURE = (502, b"", "application/octet-stream")
+FAILURE = (424, b"", "application/octet-stream")
 
 
 def failure(answer):
@@ -282,7 +282,7 @@ def test_only_who_opens_cards_has_requests_carried(world, network, letter, role,
 def test_nothing_is_entered_or_kept_of_what_is_carried(world, network, caplog):
     body, mac = signed(network)
     assert (
-        carry(world, 4, body, mac).status_code == 502 and carry(world, 1, body, "0" * 64).status_code == 403
+        carry(world, 4, body, mac).status_code == 424 and carry(world, 1, body, "0" * 64).status_code == 403
     )
     assert "holder" not in caplog.text
     with world.acting("A", "supervisor"):
