@@ -32,7 +32,7 @@ HUB_HOLDS: Mapping[ReleaseClass, Text] = {
 }
 SUSPECTED = _(
     "Whoever has, or may have, abused or trafficked the client can't sign for them. Ask whether the "
-    "client may  "
+    "client may "
     "sign alone under your state's rule, or who else a court has named. Until then share nothing, and go on "
     "helping: no help needs a release."
 )

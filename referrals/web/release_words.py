@@ -144,7 +144,7 @@ def _counting(said: Said) -> list[Part]:
                 % names,
                 _(
                     "What goes to the hub is a token: a code made from my name and birth date that "
-                    "nobody can turn  "
+                    "nobody can turn "
                     "back into them. No name goes there, and nothing about my life."
                 ),
                 _("I am counted once among these agencies:"),
@@ -162,7 +162,7 @@ def _counting(said: Said) -> list[Part]:
                 [
                     _(
                         "If two records look alike, the agencies named may be asked whether both are "
-                        "about me. By  "
+                        "about me. By "
                         "this each of them learns that the other may help me."
                     )
                 ],
@@ -196,7 +196,7 @@ def _taking_back(said: Said) -> Part:
         lines.append(
             _(
                 "From then on I am no longer counted together, and my token is deleted. Numbers already "
-                "shown stay as  "
+                "shown stay as "
                 "they are: nobody can be found in them."
             )
         )
@@ -216,7 +216,7 @@ def _risks(said: Said) -> list[str]:
         return [
             _(
                 "Somebody who already knows my name could only test it against the tokens with the help "
-                "of two of  "
+                "of two of "
                 "the three bodies that hold the keys. They watch for that."
             ),
             _("That I take part is known at %(agency)s. It is not shown anywhere else.")
@@ -243,9 +243,9 @@ def _part_2() -> Part:
             _(
                 "Some of what is told may come from a program that treats substance use. Federal law, 42 CFR "
                 "part 2, protects it. Who receives it may give it to nobody else, unless I agree in "
-                "writing or  "
+                "writing or "
                 "that law allows it. It may not be used against me in a court without my written consent "
-                "or a  "
+                "or a "
                 "court order under that law."
             ),
             _("If I take this back, what was told before in good faith can't be called back."),
@@ -261,7 +261,7 @@ def _ferpa() -> Part:
             _(
                 "Some of what is told may come from a school's records. Federal law, FERPA, 34 CFR part 99, "
                 "protects them. Who receives them may use them only for what is written here, and may "
-                "give them  "
+                "give them "
                 "to nobody else without the written consent of the parent, or of the student from the "
                 "age of 18."
             ),
