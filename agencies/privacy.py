@@ -108,8 +108,8 @@ def check(model: type[models.Model]) -> list[str]:
 def reporter_columns(model: type[models.Model]) -> list[str]:
     """The columns of the model's table that the counting role may read: linkable and open, nothing else.
 
-    A field that stands in no set, or also among the direct ones, is left out: forgetting closes. So is all of a
-    model that says it is `not_counted`.
+    A field that stands in no set, or also among the direct ones, is left out: forgetting closes. So is all
+    of a model that says it is `not_counted`.
     """
     if getattr(model, "not_counted", False):
         return []

@@ -105,7 +105,8 @@ def _name(levels: list[int], is_there: bool) -> Said:
 def _swapped(order: tuple[str, ...], agree: int, names: list[NameState]) -> Said:
     found = _all_or_none(names, lambda state: state[0])
     views = {view for key, bit in _bits(order) if agree & bit for view in KEYS[key].views}
-    # One spelling may agree as written and another crossed: only a key of each name by itself proves its place.
+    # One spelling may agree as written and another crossed: only a key of each name by itself proves its
+    # place.
     return found if found == Said.AGREES or {keys.FIRST, keys.LAST} <= views else Said.UNTESTED
 
 

@@ -10,8 +10,8 @@ from referrals.models.imports import ColumnMapping, Import, ImportedRow, ImportP
 from referrals.models.linkage import (
     LinkChange,
     LinkDecision,
-    LinkedPerson,
     LinkEdge,
+    LinkedPerson,
     LinkModel,
     LinkRecord,
     LinkToken,

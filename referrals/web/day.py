@@ -98,9 +98,7 @@ class Caseload(AgencyView):
             "silent": [row for row in rows if row.is_silent][:5],
             "offers": offers,
             "drafts": drafts_kept(),
-            "expiring": [
-                (one, queries.code_of(one.client), to_words(one)) for one in expiring_of_mine()[:6]
-            ],
+            "expiring": [(one, queries.code_of(one.client), to_words(one)) for one in expiring_of_mine()[:6]],
             "seen": seen,
         }
         return TemplateResponse(request, "referrals/day.html", context)

@@ -39,7 +39,9 @@ NAMES = {
     **dict.fromkeys(
         ("referrals:release", "referrals:release_paper", "referrals:release_revoke"), "releaseofinformation"
     ),
-    **dict.fromkeys(("referrals:link_question", "referrals:link_unlink", "referrals:link_undo"), "linkanswer"),
+    **dict.fromkeys(
+        ("referrals:link_question", "referrals:link_unlink", "referrals:link_undo"), "linkanswer"
+    ),
 }
 # Routes asked by nobody here, each with its reason.
 NOT_ASKED = {

@@ -324,9 +324,11 @@ class Planting:
 
 
 def clear_text(cursor) -> Iterator[tuple[str, str]]:
-    """Every table's rows as text, and what stands in its byte columns as text too."""
+    """Every table's rows as text, and what stands in its byte columns as text too; `dump` has those as well that
+    the application may not read."""
     cursor.execute(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        " AND has_table_privilege(oid, 'SELECT')"
     )
     for (table,) in cursor.fetchall():
         cursor.execute(f'SELECT * FROM "{table}"')
