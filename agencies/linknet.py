@@ -17,7 +17,7 @@ from django.utils import timezone
 from agencies import cardkeys, ledger, vault
 from agencies.models import HolderFile, KeyHolder, LinkEpoch, SharingAgreement
 from agencies.roles import Permission
-from agencies.scope import NotAllowed, current_actor
+from agencies.scope import current_actor
 
 HOLDERS = (1, 2, 3)
 FINGERPRINT = re.compile(r"[0-9a-f]{4}( [0-9a-f]{4}){7}")
@@ -70,7 +70,7 @@ def partners() -> list[int]:
 def name_holder(number: int, *, url: str, body: str) -> KeyHolder:
     """Say where a holder is and who runs it. One that was moved is in use again only once linkage is turned
     on anew: another computer at that address is another holder."""
-    _require_office()
+    current_actor().require(Permission.NETWORK_MANAGE)
     if number not in HOLDERS:
         raise Unfit("shape")
     before = KeyHolder.objects.filter(number=number).first()
@@ -88,7 +88,7 @@ def turn_on(number: int, fingerprint: str) -> LinkEpoch:
 
     Raises Unfit("holders") or Unfit("epoch").
     """
-    _require_office()
+    current_actor().require(Permission.NETWORK_MANAGE)
     with transaction.atomic():
         if len(_held()) != len(HOLDERS):
             raise Unfit("holders")
@@ -100,7 +100,7 @@ def turn_on(number: int, fingerprint: str) -> LinkEpoch:
 
 def turn_off() -> None:
     """No token is taken or used. What is there stays, unused, and is used again when linkage is turned on."""
-    _require_office()
+    current_actor().require(Permission.NETWORK_MANAGE)
     KeyHolder.objects.update(in_use_since=None)
     ledger.record("linkage.turned_off")
 
@@ -110,7 +110,7 @@ def begin_epoch(number: int, fingerprint: str) -> LinkEpoch:
 
     Raises Unfit("off") or Unfit("epoch").
     """
-    _require_office()
+    current_actor().require(Permission.NETWORK_MANAGE)
     with transaction.atomic():
         _held()
         if not is_on():
@@ -126,7 +126,7 @@ def end_epoch(number: int) -> LinkEpoch:
 
     Raises Unfit("running") for the newest one.
     """
-    _require_office()
+    current_actor().require(Permission.NETWORK_MANAGE)
     with transaction.atomic():
         _held()
         running = epochs()
@@ -173,12 +173,6 @@ def _take(number: int, fingerprint: str) -> LinkEpoch:
 def _held() -> list[KeyHolder]:
     """Two acts on the network come one after the other."""
     return list(KeyHolder.objects.select_for_update().order_by("number"))
-
-
-def _require_office() -> None:
-    actor = current_actor()
-    if not (actor.may(Permission.NETWORK_MANAGE) or actor.may(Permission.HUB_OPERATE)):
-        raise NotAllowed
 
 
 # An agency's file of the holders

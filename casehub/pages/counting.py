@@ -64,11 +64,8 @@ class HolderForm(forms.Form):
 class NetworkCountingPage(OfficePage):
     """Whether linkage is on; each holder's state now; epochs to take to use and to end."""
 
+    needs = Permission.NETWORK_MANAGE
     acts = frozenset({"name", "turn_on", "turn_off", "begin", "end"})
-
-    def _need(self, request: HttpRequest) -> Permission:
-        is_operator = self.actor.may(Permission.HUB_OPERATE)
-        return Permission.HUB_OPERATE if is_operator else Permission.NETWORK_MANAGE
 
     def show(self, **more: Any) -> HttpResponse:
         named = {one.number: one for one in linknet.holders()}

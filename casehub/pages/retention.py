@@ -30,6 +30,7 @@ SHOWN = 100
 # What a line of a certificate counts, by table.
 WENT = {
     "client": _("The agency's code"),
+    "compelleddisclosure": _("References of what a court or a law took"),
     "contactcard": _("Contact card"),
     "disclosure": _("Details handed over to another agency"),
     "draft": _("Forms not yet saved"),
@@ -37,6 +38,7 @@ WENT = {
     "followup": _("Link to the agency's own file: follow-ups"),
     "importedrow": _("Rows of the agency's own file"),
     "legalhold": _("References of legal holds"),
+    "linkrecord": _("Tokens by which people are counted once"),
     "referral": _("Link to the agency's own file: referrals"),
     "screening": _("Link to the agency's own file: screenings"),
     "service": _("Notes of services"),

@@ -307,7 +307,10 @@ def test_no_name_no_birth_date_and_no_code_stands_in_plain_text(
     assert b"Invented" not in waiting and b"PK\x03\x04" not in waiting
     take(world, "A", workbook(MESSY))
     with acting_as(Actor.hub(agency)), connection.cursor() as cursor:
-        for table in connection.introspection.table_names():
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND has_table_privilege(oid, 'SELECT')"
+        )
+        for (table,) in cursor.fetchall():
             if table.startswith(("referrals_", "agencies_job", "agencies_ledger")):
                 cursor.execute(f'SELECT string_agg(t::text, chr(10)) FROM "{table}" t')
                 text = cursor.fetchone()[0] or ""
