@@ -8,7 +8,8 @@ import uuid
 from datetime import date, datetime
 
 from allauth.mfa.models import Authenticator
-from django.db import models
+from django.db import models, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from agencies import actions, ledger
@@ -99,20 +100,25 @@ def sign_agreement(
     actor.require(Permission.AGENCY_MANAGE)
     if shares_tokens_without_release and not may_do_without_release():
         raise Unwise("regimes")
-    now = timezone.now()
-    before = SharingAgreement.objects.filter(agency_id=actor.agency_id).order_by("-version").first()
-    SharingAgreement.objects.filter(agency_id=actor.agency_id, ended_at=None).update(ended_at=now)
-    agreement = SharingAgreement.objects.create(
-        agency_id=actor.agency_id,
-        version=before.version + 1 if before else 1,
-        shares_totals=shares_totals,
-        shares_tokens_under_release=shares_tokens_under_release,
-        shares_tokens_without_release=shares_tokens_without_release,
-        text_digest=text_digest,
-        signed_by_id=actor.user_id,
-        signed_at=now,
-    )
-    HandoverKey.objects.filter(agency_id=actor.agency_id, ended_at=None).update(agreement=agreement)
+    own = SharingAgreement.objects.filter(agency_id=actor.agency_id)
+    with transaction.atomic():
+        # Whoever stores tokens waits, and two who sign at once come one after the other.
+        Agency.objects.select_for_update(no_key=True).get(pk=actor.agency_id)
+        before = own.order_by("-version").first()
+        agreement = own.create(
+            agency_id=actor.agency_id,
+            version=before.version + 1 if before else 1,
+            shares_totals=shares_totals,
+            shares_tokens_under_release=shares_tokens_under_release,
+            shares_tokens_without_release=shares_tokens_without_release,
+            text_digest=text_digest,
+            signed_by_id=actor.user_id,
+            signed_at=Now(),
+        )
+        agreement.refresh_from_db()
+        # Only now, as the database takes away at once what no agreement lets stand.
+        own.filter(ended_at=None).exclude(pk=agreement.pk).update(ended_at=agreement.signed_at)
+        HandoverKey.objects.filter(agency_id=actor.agency_id, ended_at=None).update(agreement=agreement)
     return agreement
 
 

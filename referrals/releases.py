@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -31,7 +31,7 @@ from agencies import ledger, vault
 from agencies.models import Agency
 from agencies.roles import Permission
 from agencies.scope import current_actor
-from referrals import disclosures
+from referrals import disclosures, linking
 from referrals.models import LIVE, Client, CompelledDisclosure, ReleaseOfInformation, SigningRule
 from referrals.picklists import (
     AgeBand,
@@ -96,13 +96,17 @@ class Terms:
 # Signing
 
 
-def sign(*, client: Client, terms: Terms, renews: ReleaseOfInformation | None = None) -> ReleaseOfInformation:
+def sign(
+    *, client: Client, terms: Terms, renews: ReleaseOfInformation | None = None, id: UUID | None = None
+) -> ReleaseOfInformation:
     """Keep a signed release. It opens nothing yet: handing over and counting ask for it. `renews` is the one
-    in whose place it comes, if the client now allows something else than that did; else see `renew`.
+    in whose place it comes, if the client now allows something else than that did; else see `renew`. `id` is
+    the row's own: a form that is sent twice signs once.
 
+    Tokens that stand under an older release to the hub stand under this one from now on, if it lives longer.
     Raises ValidationError, by field of Terms and Signature, for whatever ADR 0016 refuses.
     """
-    return _sign(client, terms, renews=renews)
+    return _sign(client, terms, renews=renews, id=id)
 
 
 def renew(
@@ -113,7 +117,8 @@ def renew(
     longer_reason: str = "",
     partners: Sequence[int] | None = None,
 ) -> ReleaseOfInformation:
-    """The same, signed again from now on: a new row. The old one goes on to its own end.
+    """The same, signed again from now on: a new row. The old one goes on to its own end; tokens follow as
+    with `sign`.
 
     Raises ValidationError as `sign` does, and for a release that was revoked.
     """
@@ -131,7 +136,9 @@ def renew(
     return _sign(release.client, terms, renews=release)
 
 
-def _sign(client: Client, terms: Terms, renews: ReleaseOfInformation | None) -> ReleaseOfInformation:
+def _sign(
+    client: Client, terms: Terms, *, renews: ReleaseOfInformation | None, id: UUID | None = None
+) -> ReleaseOfInformation:
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
     if vault.is_shredded(actor.agency_id, client.pk):
@@ -143,28 +150,32 @@ def _sign(client: Client, terms: Terms, renews: ReleaseOfInformation | None) -> 
         raise ValidationError(wrong)
     signature, today = terms.signature, timezone.localdate()
     assert terms.ends_on is not None
-    release = ReleaseOfInformation.objects.create(
-        agency_id=actor.agency_id,
-        client=client,
-        recipient_id=terms.recipient_id,
-        classes=list(terms.classes),
-        partners=sorted(terms.partners),
-        purpose=terms.purpose,
-        starts_at=_midnight(terms.starts_on) if terms.starts_on and terms.starts_on > today else Now(),
-        ends_at=_midnight(terms.ends_on + timedelta(days=1)),
-        longer_reason=terms.longer_reason if _is_longer(terms) else "",
-        signed_on=signature.on or today,
-        signed_how=signature.how,
-        signer=signature.signer,
-        rule=rule,
-        language=signature.language,
-        interpreter=signature.interpreter,
-        risks_explained=signature.risks_explained,
-        copy_given=signature.copy_given,
-        worker_id=actor.user_id,
-        renews=renews,
-    )
-    ledger.record("release.signed" if renews is None else "release.renewed", release)
+    with transaction.atomic():
+        release = ReleaseOfInformation.objects.create(
+            id=id or uuid4(),
+            agency_id=actor.agency_id,
+            client=client,
+            recipient_id=terms.recipient_id,
+            classes=list(terms.classes),
+            partners=sorted(terms.partners),
+            purpose=terms.purpose,
+            starts_at=_midnight(terms.starts_on) if terms.starts_on and terms.starts_on > today else Now(),
+            ends_at=_midnight(terms.ends_on + timedelta(days=1)),
+            longer_reason=terms.longer_reason if _is_longer(terms) else "",
+            signed_on=signature.on or today,
+            signed_how=signature.how,
+            signer=signature.signer,
+            rule=rule,
+            language=signature.language,
+            interpreter=signature.interpreter,
+            risks_explained=signature.risks_explained,
+            copy_given=signature.copy_given,
+            worker_id=actor.user_id,
+            renews=renews,
+        )
+        ledger.record("release.signed" if renews is None else "release.renewed", release)
+        if release.recipient_id is None:
+            linking.renew(client)
     return ReleaseOfInformation.objects.get(pk=release.pk)
 
 
@@ -355,7 +366,10 @@ def _rule_for(terms: Terms) -> SigningRule | None:
 def revoke(*, release: ReleaseOfInformation, how: str) -> int:
     """End it now, with all that lies at the other agency or in the count under it; how many disclosures.
 
-    What was read before stays known. Raises ValidationError for no way, and when it was revoked already.
+    What was read before stays known. Tokens and pairs go in this very statement, by trigger, and from then on
+    nobody reads what was concluded with their help. The others of the component are settled by the sweep
+    that runs each minute, for every agency alike: settling them here would take the longer the more there
+    are, and tell whoever revokes whether somebody else knows the client. Raises ValidationError for no way, and when it was revoked already.
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
@@ -383,11 +397,13 @@ def compel(
     reference: str,
     told: str,
     receiver_id: int | None = None,
+    id: UUID | None = None,
 ) -> CompelledDisclosure:
     """Keep what a court order, a statute or a mandated report made us disclose, and whether the client knows.
 
     `receiver_id` is an agency of the network, to which it can then be handed over; None: a court, an officer.
-    A subpoena compels nothing by itself, and `basis` has no value for one. Raises ValidationError by field.
+    A subpoena compels nothing by itself, and `basis` has no value for one. `id` is the row's own: a form that
+    is sent twice is kept once. Raises ValidationError by field.
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
@@ -404,7 +420,7 @@ def compel(
         wrong["receiver"] = _("Choose another agency of the network, or none.")
     if wrong:
         raise ValidationError(wrong)
-    id = uuid4()
+    id = id or uuid4()
     compelled = CompelledDisclosure.objects.create(
         id=id,
         agency_id=actor.agency_id,

@@ -10,11 +10,10 @@ from typing import Any
 
 from referrals.linkage import normalise
 from referrals.linkage.keys import Person
-from referrals.linkage.tokens import inputs
+from referrals.linkage.tokens import MOST_TOKENS, inputs
 
-# Other names than the first known; of a person whose names make more tokens than this, the last are left out.
+# Other names than the first known.
 MOST_OTHERS = 4
-MOST_TOKENS = 400
 _PARTS = ("first", "middle", "last", "suffix")
 
 
@@ -60,7 +59,8 @@ def person_of(card: Mapping[str, Any]) -> Person:
 
 
 def card_inputs(card: Mapping[str, Any], *, epoch: int) -> list[tuple[str, bytes]]:
-    """Each token that the card's person has, as the key's id and the keyed function's input."""
+    """Each token that the card's person has, as the key's id and the keyed function's input; of too many names
+    the last are left out."""
     person = person_of(card)
     while len(found := inputs(person, epoch=epoch)) > MOST_TOKENS and person.others:
         person = replace(person, others=person.others[:-1])

@@ -248,13 +248,16 @@ KEYS: dict[str, Key] = {}
 
 
 def register(key: Key) -> Key:
-    """Put a key into KEYS. Raises TooWeak below LEAST_BITS of min-entropy, ValueError on an id taken."""
+    """Put a key into KEYS. Raises TooWeak below LEAST_BITS of min-entropy, and for a key of one field, whose
+    even values (an SSN4, a date) can all be tried; ValueError on an id taken."""
     if key.id in KEYS:
         raise ValueError(f"There is a key {key.id} already.")
     if key.bits < LEAST_BITS:
         raise TooWeak(
             f"Key {key.id} has {key.bits:.1f} bits of min-entropy; a key needs {LEAST_BITS:.0f} or more."
         )
+    if len({view.field for view in key.views}) < 2:
+        raise TooWeak(f"Key {key.id} is made of one field; a key needs two or more.")
     KEYS[key.id] = key
     return key
 

@@ -20,14 +20,12 @@ from agencies.roles import Permission
 from agencies.scope import NotAllowed, current_actor
 from agencies.scope.linking import linking
 from referrals.linkage import join, normalise
-from referrals.linkage.tokens import LENGTH
+from referrals.linkage.tokens import LENGTH, MOST_TOKENS
 from referrals.models import LIVE, Client, LinkRecord, ReleaseOfInformation, Shredding
 from referrals.picklists import ReleaseClass
 
 # An agency that may do without releases makes its tokens anew after so long.
 _WITHOUT = timedelta(days=365)
-# Aliases and short forms add tokens; more than so many is no person.
-MOST_TOKENS = 400
 
 Token = tuple[str, bytes]
 
@@ -65,7 +63,8 @@ def store(*, client: Client, tokens: Sequence[Token], epoch: int, version: int) 
 def renew(client: Client) -> LinkRecord | None:
     """Let the client's tokens stand under the newest release, as they are; None if there are none.
 
-    To be called when a release to the hub was renewed. Raises ValidationError without a live one.
+    They are as old as they were: what the card says since still waits for new ones. To be called when a
+    release to the hub was signed. Raises ValidationError where none lives.
     """
     current_actor().require(Permission.CLIENT_EDIT)
     before = LinkRecord.objects.filter(client=client, ends_at__gt=Now()).first()
@@ -74,8 +73,10 @@ def renew(client: Client) -> LinkRecord | None:
     with linking(whole=False) as cursor:
         cursor.execute("SELECT key, token FROM referrals_linktoken WHERE record_id = %s", [before.number])
         held = [(key, bytes(token)) for key, token in cursor.fetchall()]
-    record = _keep(client, _basis(client), epoch=before.epoch, version=before.version, mask=before.mask)
-    _put(record, held)
+    facts = {"epoch": before.epoch, "version": before.version, "mask": before.mask}
+    record = _keep(client, _basis(client), made_at=before.changed_at, **facts)
+    if record.number != before.number:
+        _put(record, held)
     return record
 
 
@@ -91,16 +92,22 @@ def wanted(epoch: int) -> QuerySet[Client]:
         LIVE, client=OuterRef("pk"), recipient=None, classes__contains=[ReleaseClass.COUNT.value]
     )
     there = LinkRecord.objects.filter(client=OuterRef("pk"), epoch=epoch, ends_at__gt=Now())
-    may = Q() if does_without() else Q(Exists(counted))
+    takes_part, without = _standing()
+    if not takes_part:
+        return Client.objects.none()
+    may = Q() if without else Q(Exists(counted))
     shredded = Shredding.objects.filter(client=OuterRef("pk"))
     return Client.objects.filter(may, ~Exists(there), ~Exists(shredded)).order_by("recorded_at", "pk")
 
 
-def does_without() -> bool:
-    """Whether the acting agency's agreement and awards let tokens of its clients exist without a release."""
+def _standing() -> tuple[bool, bool]:
+    """Whether the acting agency takes part in linkage, and whether its agreement and awards let tokens of its
+    clients exist without a release."""
+    own = current_actor().agency_id
     with connection.cursor() as cursor:
-        cursor.execute("SELECT casehub_does_without_release(%s)", [current_actor().agency_id])
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT casehub_takes_part(%s), casehub_does_without_release(%s)", [own, own])
+        takes_part, without = cursor.fetchone()
+        return takes_part, without
 
 
 def _check(tokens: Sequence[Token], epoch: int, version: int) -> None:
@@ -113,7 +120,10 @@ def _check(tokens: Sequence[Token], epoch: int, version: int) -> None:
 
 
 def _basis(client: Client) -> _Basis:
-    """The live release that ends last, held until this transaction ends, so that a revocation waits."""
+    """The live release that ends last, held until this transaction ends, so that a revocation waits; and so
+    does the agency's leaving."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM agencies_agency WHERE id = %s FOR SHARE", [current_actor().agency_id])
     live = ReleaseOfInformation.objects.filter(
         LIVE, client=client, recipient=None, classes__contains=[ReleaseClass.COUNT.value]
     )
@@ -121,15 +131,17 @@ def _basis(client: Client) -> _Basis:
     if release is not None:
         confirms = ReleaseClass.CONFIRM.value in release.classes
         return _Basis(release, release.ends_at, release.partners, confirms)
-    if not does_without():
+    if not all(_standing()):
         raise ValidationError(_("No release lets this client be counted now. Nothing was kept."))
     own = current_actor().agency_id
     return _Basis(None, timezone.now() + _WITHOUT, [one for one in linknet.partners() if one != own], False)
 
 
-def _keep(client: Client, basis: _Basis, *, epoch: int, version: int, mask: int) -> LinkRecord:
+def _keep(
+    client: Client, basis: _Basis, *, epoch: int, version: int, mask: int, made_at: datetime | None = None
+) -> LinkRecord:
     """The client's one record. It stays the same one, and the same person, unless it is compared with others
-    than before: what came of that comparison goes with it."""
+    than before: what came of that comparison goes with it. `made_at`: when its tokens were made (now)."""
     facts = {"epoch": epoch, "version": version, "mask": mask}
     under = {"release": basis.release, "ends_at": basis.ends_at}
     among = {"partners": basis.partners, "confirms": basis.confirms}
@@ -139,12 +151,15 @@ def _keep(client: Client, basis: _Basis, *, epoch: int, version: int, mask: int)
             # Whoever is there already waits for their turn; a first record need not.
             if before is not None:
                 same = LinkRecord.objects.filter(pk=before.pk, **among)
-                if same.update(**facts, **under, changed_at=Now()):
+                if same.update(**facts, **under, changed_at=made_at or Now()):
                     return same.get()
                 before.delete()
             made = LinkRecord.objects.create(
                 agency_id=current_actor().agency_id, client=client, **facts, **under, **among
             )
+            if made_at is not None:
+                LinkRecord.objects.filter(pk=made.pk).update(changed_at=made_at)
+                made.refresh_from_db()
     except IntegrityError as refused:
         raise ValidationError(_("No release lets this client be counted now. Nothing was kept.")) from refused
     return made

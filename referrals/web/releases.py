@@ -42,7 +42,7 @@ from referrals.picklists import (
     SignerCapacity,
 )
 from referrals.releases import Shared, Signature, Standing, State, Terms, Way
-from referrals.web.entry import ClientPage, Entry
+from referrals.web.entry import ClientPage, Entry, id_of_form
 from referrals.web.release_paper import Rows, release_paper, shared_paper
 from referrals.web.release_words import Said, text_of
 
@@ -261,7 +261,7 @@ class _Line:
 
     @property
     def among(self) -> str:
-        return ", ".join(str(agency) for agency in self.one.partners)
+        return ", ".join(sorted(str(agency) for agency in self.one.partners))
 
     @property
     def looked(self) -> str:
@@ -350,6 +350,7 @@ class ReleaseNew(Entry):
     name = "release_new"
     title = gettext_lazy("Release of information")
     template_name = "referrals/release_new.html"
+    model = ReleaseOfInformation
     said = gettext_lazy("Recorded. It can be taken back on any day.")
 
     renewed: ReleaseOfInformation | None = None
@@ -418,11 +419,11 @@ class ReleaseNew(Entry):
     def save(self, form: forms.Form, id: UUID) -> ReleaseOfInformation:
         assert self.client is not None
         try:
-            return self._sign(form.cleaned_data)
+            return self._sign(form.cleaned_data, id)
         except ValidationError as error:
             raise _placed(error, form.cleaned_data) from error
 
-    def _sign(self, said: dict[str, Any]) -> ReleaseOfInformation:
+    def _sign(self, said: dict[str, Any], id: UUID) -> ReleaseOfInformation:
         assert self.client is not None
         for_hub = said["recipient"] == HUB
         suspected = {"no": False, "yes": True}.get(said["is_suspected"])
@@ -435,7 +436,7 @@ class ReleaseNew(Entry):
             risks_explained=said["risks_explained"],
             copy_given=said["copy_given"],
             rule=said["rule"] if said["signer"] == SignerCapacity.MINOR else None,
-            age=said["age"],
+            age=said["age"] if said["signer"] == SignerCapacity.MINOR or self._asks_age() else None,
             is_suspected=suspected,
         )
         terms = Terms(
@@ -448,13 +449,15 @@ class ReleaseNew(Entry):
             longer_reason=said["longer_reason"],
             signature=signature,
         )
-        return releases.sign(client=self.client, terms=terms, renews=self.renewed)
+        return releases.sign(client=self.client, terms=terms, renews=self.renewed, id=id)
 
     def after(self) -> str:
-        if self.saved is not None and self.leads_to_handing_over and self.saved.recipient_id:
-            assert self.client is not None
-            return reverse("referrals:hand_over", args=[self.client.pk]) + f"?release={self.saved.pk}"
-        return reverse("referrals:release", args=[self.saved.pk]) if self.saved else super().after()
+        assert self.client is not None
+        # Sent twice, it was saved before.
+        saved = self.saved or ReleaseOfInformation.objects.get(pk=id_of_form(self.request))
+        if self.leads_to_handing_over and saved.recipient_id:
+            return reverse("referrals:hand_over", args=[self.client.pk]) + f"?release={saved.pk}"
+        return reverse("referrals:release", args=[saved.pk])
 
     def context(self, form: forms.Form) -> dict[str, Any]:
         assert isinstance(form, ReleaseForm) and self.client is not None
@@ -470,12 +473,17 @@ class ReleaseNew(Entry):
             "shown_in": shown_in,
             "other": _other_language(shown_in),
             "renewed": self.renewed,
-            "asks_age": bool(AgeBand(self.client.age_band).is_minor),
+            "asks_age": self._asks_age(),
             "ticks": _ticks(form, first),
             "hub_days": ReleasePurpose.COUNTING.days,
             "hub_day": hub_last,
             "kept": ", ".join(str(label_of(one)) for one in left_out) if not said.is_for_hub else "",
         }
+
+    def _asks_age(self) -> bool:
+        """Whether the record says under 18, though the client may be grown by now."""
+        assert self.client is not None
+        return bool(AgeBand(self.client.age_band).is_minor)
 
     def _said(self, form: ReleaseForm) -> Said:
         """As far as it is said; wrong answers are left out."""
@@ -584,6 +592,7 @@ class CompelledNew(Entry):
     name = "compelled_new"
     title = gettext_lazy("What a court or a law made us tell")
     template_name = "referrals/compelled_new.html"
+    model = CompelledDisclosure
     keeps_draft = False
     said = gettext_lazy("Recorded. It stands in the client's own list.")
 
@@ -594,7 +603,9 @@ class CompelledNew(Entry):
         assert self.client is not None
         said = form.cleaned_data
         receiver = said.pop("receiver")
-        return releases.compel(client=self.client, receiver_id=int(receiver) if receiver else None, **said)
+        return releases.compel(
+            client=self.client, receiver_id=int(receiver) if receiver else None, id=id, **said
+        )
 
     def after(self) -> str:
         assert self.client is not None

@@ -23,9 +23,9 @@ from agencies.models import Agency, LinkEpoch
 from agencies.roles import Permission
 from agencies.scope import Actor, NotAllowed
 from referrals import linking, queries
-from referrals.agency_side.person import MOST_TOKENS
 from referrals.linkage.keys import KEYS
 from referrals.linkage.normalise import VERSION
+from referrals.linkage.tokens import MOST_TOKENS
 from referrals.models import Client
 from referrals.web.cards import AT_ONCE, CardsView, as_uuid, few
 

@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.db.models.functions import Now
 
 from agencies.scope.rows import MINE
 from referrals import linking
-from referrals.models import LinkDecision
+from referrals.models import LinkAnswer, LinkDecision
 from tests.architecture.test_database import LINKERS
 from tests.attacks import postgres
 from tests.attacks.test_sabotage import OF_LINKING, is_of_linking
@@ -20,6 +21,7 @@ from tests.referrals.linking.network import Network
 
 RECORD, TOKEN = "referrals_linkrecord", "referrals_linktoken"
 EDGE, PERSON = "referrals_linkedge", "referrals_linkedperson"
+ANSWER = "referrals_linkanswer"
 DECISION, MODEL, CHANGE = "referrals_linkdecision", "referrals_linkmodel", "referrals_linkchange"
 LINKER = "current_user = 'casehub_linker'"
 REPORTER = "current_user = 'casehub_reporter'"
@@ -40,6 +42,9 @@ class Door:
         with network.world.acting("A"):
             a, b = self.record["A"].client_id, self.record["B"].client_id
             linking.decide(a, b, LinkDecision.Verdict.TOGETHER)
+            LinkAnswer.objects.create(
+                agency_id=self.id["A"], client_id=a, pair=uuid.uuid4(), verdict="same", answered_at=Now()
+            )
         # C's pair with A, and all that is C's, ended a moment ago.
         bench.run("SET LOCAL session_replication_role = replica")
         low, high = sorted((self.number("A"), self.number("C")))
@@ -149,6 +154,10 @@ class Door:
         self.app("A")
         return self.bench.count(f"{table} WHERE agency_id <> %s", self.id["A"]) == 0
 
+    def an_agency_sees_no_foreign_answer(self, table: str) -> bool:
+        self.app("B")
+        return self.bench.count(table) == 0
+
     def tokens_are_put_for_ones_own_only(self, table: str) -> bool:
         put = f"INSERT INTO {table} (record_id, key, token, ends_at) VALUES (%s, 1, decode(repeat('ab', 16), 'hex'), %s)"
         self.linker("A")
@@ -220,6 +229,38 @@ class Door:
         )
         return said == "CheckViolation no live release lets this client be counted"
 
+    def nobody_stays_who_takes_no_part(self, table: str) -> bool:
+        """A veto that somehow left A's record behind: it can't be stored anew."""
+        self.bench.run("SET LOCAL session_replication_role = replica")
+        self.bench.run(
+            "UPDATE agencies_agency SET is_tribal = true, sharing_vetoed = true WHERE id = %s", self.id["A"]
+        )
+        self.bench.run("SET LOCAL session_replication_role = origin")
+        self.app("A")
+        said = self.bench.tried(f"UPDATE {table} SET changed_at = now() WHERE number = %s", self.number("A"))
+        return said == "CheckViolation this agency takes no part in linkage"
+
+    def a_veto_and_a_leaving_take_the_agencys_records(self, table: str) -> bool:
+        """Whoever says it, and in whatever door: A's go, B's stay."""
+
+        def gone(door: str, change: str) -> bool:
+            with self.bench.passing():
+                self.app(door)
+                self.bench.run(f"UPDATE {table} SET {change} WHERE id = %s", self.id["A"])
+                who = self.bench.run("SELECT current_user::text, current_setting('casehub.agency')")
+                self.bench.run("RESET ROLE")
+                left = self.bench.run(f"SELECT agency_id FROM {RECORD} WHERE ends_at > statement_timestamp()")
+                tokens = self.bench.count(f"{TOKEN} WHERE record_id = %s", self.number("A"))
+                return (
+                    left == [(self.id["B"],)] and tokens == 0 and who == [("casehub_app", str(self.id[door]))]
+                )
+
+        return all(
+            gone(door, change)
+            for door in "AB"
+            for change in ("is_tribal = true, sharing_vetoed = true", "left_on = '2030-01-01'")
+        )
+
     def who_leaves_waits_for_a_turn(self, table: str) -> bool:
         self.bench.run(f"DELETE FROM {table} WHERE number = %s", self.number("A"))
         return self.bench.count("pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == 1
@@ -234,6 +275,15 @@ class Door:
         return self._ends_without(
             "UPDATE agencies_sharingagreement SET ended_at = now() WHERE agency_id = %s"
         )
+
+    def an_agreement_that_ends_takes_all(self, table: str) -> bool:
+        """A's record stands under a release; the agency signs no more that it shares tokens."""
+        self.app("A")
+        self.bench.run(f"UPDATE {table} SET ended_at = now() WHERE agency_id = %s", self.id["A"])
+        self.bench.run("RESET ROLE")
+        return self.bench.run(f"SELECT agency_id FROM {RECORD} WHERE ends_at > statement_timestamp()") == [
+            (self.id["B"],)
+        ]
 
     def _ends_without(self, change: str) -> bool:
         """A's record, of a client that is closed to who enters it, stands without a release."""
@@ -272,7 +322,7 @@ def _sabotage(door: Door) -> Iterator[tuple[str, object, str]]:
         return f'DROP POLICY "{name}" ON {table}; CREATE POLICY "{name}" ON {table} {rest}'
 
     for one in postgres.policies(door.bench.cursor):
-        if is_of_linking(one) and one.table != "referrals_linkanswer":
+        if is_of_linking(one):
             gone = f'DROP POLICY "{one.name}" ON {one.table}'
             for probe in GONE[one.table, one.name]:
                 yield gone, probe, one.table
@@ -301,6 +351,9 @@ def _sabotage(door: Door) -> Iterator[tuple[str, object, str]]:
         yield policy("counted", table, loose), Door.an_agencys_own_totals_read_none, table
     yield policy("counted", PERSON, loose), Door.counting_reads_no_broken_ring, PERSON
     yield policy("counted", PERSON, loose), Door.counting_reads_nobody_after_the_first_end, PERSON
+    yield policy("linked", ANSWER, f"{select} ({LINKER})"), Door.inside_an_agencys_door_there_is_none, ANSWER
+    loose = f"FOR SELECT TO casehub_linker, casehub_app USING ({ALONE} OR agency_id <> {MINE})"
+    yield policy("linked", ANSWER, loose), Door.an_agency_sees_no_foreign_answer, ANSWER
     for table in (EDGE, PERSON, DECISION, MODEL, CHANGE):
         yield policy("linked", table, f"{to} ({LINKER})"), Door.inside_an_agencys_door_there_is_none, table
     loose = f"{to} ({LINKER}) WITH CHECK ({LINKER})"
@@ -320,11 +373,14 @@ def _sabotage(door: Door) -> Iterator[tuple[str, object, str]]:
                          Door.a_revocation_takes_everything_along), key.name  # fmt: skip
     for table, trigger in OF_LINKING:
         yield f"DROP TRIGGER {trigger} ON {table}", WATCHES[table, trigger], table
+    agreement = "agencies_sharingagreement"
+    yield f"DROP TRIGGER is_unlinked ON {agreement}", Door.an_agreement_that_ends_takes_all, agreement
 
 
 GONE = {
     (RECORD, "linked"): [Door.engine_reads],
     (RECORD, "over"): [Door.the_sweep_takes_what_is_over_and_nothing_else],
+    (ANSWER, "linked"): [Door.engine_reads],
     (RECORD, "alive"): [Door.counting_reads_nothing_that_is_over],
     (TOKEN, "linked"): [Door.engine_reads],
     (TOKEN, "put"): [Door.tokens_are_put_for_ones_own_only],
@@ -338,6 +394,8 @@ GONE = {
 }
 WATCHES = {
     (RECORD, "stands"): Door.nobody_is_counted_without_a_release,
+    (RECORD, "takes_part"): Door.nobody_stays_who_takes_no_part,
+    ("agencies_agency", "is_unlinked"): Door.a_veto_and_a_leaving_take_the_agencys_records,
     (RECORD, "in_turn"): Door.who_leaves_waits_for_a_turn,
     ("referrals_releaseofinformation", "is_unlinked"): Door.a_revocation_takes_everything_along,
     ("agencies_award", "is_unlinked"): Door.a_new_award_ends_what_stood_without_a_release,

@@ -241,15 +241,10 @@ class Wall:
 
     def what_was_signed_stays(self, table: str) -> bool:
         self.app("A")
-        spare = str(self.rows.spare[ReleaseOfInformation, "A"].pk)
-        tries = (
-            f"UPDATE {table} SET ends_at = ends_at + interval '1 day' WHERE id = %s",
-            f"UPDATE {table} SET classes = classes || '{{numbers}}'::varchar[] WHERE id = %s",
-            f"DELETE FROM {table} WHERE id = %s",
-        )
-        return all(
-            str(self.bench.tried(sql, spare)).startswith("RestrictViolation a release") for sql in tries
-        )
+        spare = str(self.rows.spare[self.tables[table], "A"].pk)
+        tries = [f"UPDATE {table} SET {change} WHERE id = %s" for change in EDITS[table]]
+        tries.append(f"DELETE FROM {table} WHERE id = %s")
+        return all(str(self.bench.tried(sql, spare)).startswith("RestrictViolation") for sql in tries)
 
     def what_is_over_is_not_signed(self, table: str) -> bool:
         """A's own release is signed again, its end a moment ago."""
@@ -329,11 +324,26 @@ def _close_a_client(rows: Rows) -> dict[str, str]:
     return made
 
 
+# What nobody may do to a row that somebody signed or noted.
+EDITS = {
+    "referrals_releaseofinformation": (
+        "ends_at = ends_at + interval '1 day'",
+        "classes = classes || '{numbers}'::varchar[]",
+    ),
+    "referrals_signingrule": ("citation = citation || ' (b)'", "from_age = from_age + 1"),
+    "referrals_compelleddisclosure": (
+        "classes = classes || '{numbers}'::varchar[]",
+        "reference_sealed = '\\x01'",
+        "recorded_at = recorded_at - interval '1 day'",
+    ),
+}
 # What notices that a trigger is gone, those of the ledger apart.
 WATCHES = {
     ("reporting_grantreport", "frozen_stays"): "what_is_frozen_stays",
     ("referrals_releaseofinformation", "is_signed"): "what_is_over_is_not_signed",
     ("referrals_releaseofinformation", "stays"): "what_was_signed_stays",
+    ("referrals_signingrule", "stays"): "what_was_signed_stays",
+    ("referrals_compelleddisclosure", "stays"): "what_was_signed_stays",
     ("referrals_releaseofinformation", "is_revoked"): "a_revocation_reaches_what_lies_there",
     ("referrals_disclosure", "is_allowed"): "nothing_goes_across_that_no_release_allows",
 }
@@ -343,6 +353,8 @@ WATCHES = {
 OF_LINKING = {
     ("referrals_linkrecord", "stands"),
     ("referrals_linkrecord", "in_turn"),
+    ("referrals_linkrecord", "takes_part"),
+    ("agencies_agency", "is_unlinked"),
     ("referrals_releaseofinformation", "is_unlinked"),
     ("agencies_award", "is_unlinked"),
     ("agencies_sharingagreement", "is_unlinked"),

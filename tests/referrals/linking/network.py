@@ -35,12 +35,15 @@ class Network:
             self.agrees(letter, shares_tokens_under_release=True)
 
     def agrees(self, letter: str, **says: Any) -> SharingAgreement:
+        """Sign another agreement in the place of the one before."""
         agency = self.world.agency(letter)
         with self.world.acting(letter):
-            version = SharingAgreement.objects.count() + 1
-            return SharingAgreement.objects.create(
-                agency=agency, version=version, text_digest="0" * 64, signed_at=Now(), **says
+            before = SharingAgreement.objects.filter(agency=agency)
+            signed = SharingAgreement.objects.create(
+                agency=agency, version=before.count() + 1, text_digest="0" * 64, signed_at=Now(), **says
             )
+            before.filter(ended_at=None).exclude(pk=signed.pk).update(ended_at=Now())
+            return signed
 
     def award(self, letter: str, *regimes: str) -> Award:
         agency = self.world.agency(letter)
