@@ -48,6 +48,8 @@ PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
     (_("Network"), ((Permission.NETWORK_MANAGE, "network"),)),
     (_("Jobs"), ((Permission.HUB_OPERATE, "jobs"),)),
 )
+# Pages that lie elsewhere than the place they belong to.
+ELSEWHERE = {"referrals:link_questions": "referrals:clients"}
 NEW_CONTACT = "referrals:contact_new"
 FIND = "referrals:find"
 # What a page with cards on it begins with; these import the rest of the vault's modules.
@@ -95,6 +97,9 @@ def places(actor: Actor | None, path: str = "") -> list[dict[str, Any]]:
         if url:
             has_keys = any(name == "card_keys" for _need, name in ways)
             found.append({"label": label, "url": url, "current": False, "has_keys": has_keys})
+    for name, home in ELSEWHERE.items():
+        if (root := where(name)) and path.startswith(root):
+            path = where(home) or path
     within = [str(place["url"]) for place in found if path.startswith(str(place["url"]))]
     here = max(within, key=len, default="")
     for place in found:

@@ -397,9 +397,10 @@ def _said_of_links(table: Table) -> list[tuple[str, str]]:
         % {"people": _said(linked)}
     )
     limits = gettext(
-        "At most: only pairs that are sure are one person. At least: every open question is. A name spelled "
-        "in two scripts stands twice, twins without a number may stand once. A release given or ended later "
-        "moves neither."
+        "The higher end joins only pairs that are sure to be one person. The lower end counts only clients "
+        "who were compared, and takes every open question for one person. A name spelled in two scripts "
+        "stands twice, twins without a number may stand once. A release given or ended later moves neither "
+        "end."
     )
     return [
         (gettext("Without linkage"), plain),

@@ -70,7 +70,7 @@ class ReleaseForm(forms.Form):
         required=False,
     )
     hub_classes = forms.MultipleChoiceField(
-        label=_("What may the hub do?"),
+        label=_("What does the client agree to?"),
         choices=_choices(one for one in ReleaseClass if one.is_for_hub),
         widget=forms.CheckboxSelectMultiple,
         required=False,
@@ -107,7 +107,7 @@ class ReleaseForm(forms.Form):
     )
     age = forms.IntegerField(
         label=_("The client's age, in years"),
-        help_text=_("Only if the record says under 18. Looked at now, and not kept."),
+        help_text=_("If it decides who may sign. Looked at now, and not kept."),
         min_value=1,
         max_value=120,
         required=False,
@@ -143,7 +143,7 @@ class ReleaseForm(forms.Form):
     )
     risks_explained = forms.BooleanField(
         label=_("I explained the risks, and what we can't take back"),
-        error_messages={"required": _("Explain the risks first: they are in the text beside.")},
+        error_messages={"required": _("Explain the risks first: they stand in what the client will read.")},
     )
 
     def __init__(
@@ -242,7 +242,7 @@ class CompelledForm(forms.Form):
     receiver = forms.ChoiceField(
         label=_("To whom?"),
         required=False,
-        help_text=_("Outside the network: the reference says who."),
+        help_text=_("A court or an officer is outside: write it above."),
     )
     told = Answer(
         picklists.ClientNotice,
@@ -256,7 +256,7 @@ class CompelledForm(forms.Form):
         field = self.fields["receiver"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [
-            ("", _("A court, an officer or another office outside the network")),
+            ("", _("An office outside the network")),
             *((str(one.pk), one.name) for one in recipients),
         ]
 

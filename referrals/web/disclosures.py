@@ -99,6 +99,11 @@ def _grounds(client: Client) -> list[Ground]:
     ]
 
 
+def _keyless(client: Client) -> list[str]:
+    """Where there is no ground: agencies that may receive by a release, and have no key yet."""
+    return sorted({str(one.recipient) for one in releases.live(client)})
+
+
 class HandOverPage(ClientPage):
     """Choose whom, what and until when; below, what was handed over before and who looked."""
 
@@ -107,11 +112,13 @@ class HandOverPage(ClientPage):
     def get(self, request: HttpRequest, client: UUID) -> HttpResponse:
         self.actor.require(Permission.CARD_OPEN)
         found = self.find_client(client)
+        grounds = _grounds(found)
         context = {
             "client": found,
             "code": queries.code_of(found),
             "closed": closed_state(self.actor),
-            "grounds": _grounds(found),
+            "grounds": grounds,
+            "keyless": [] if grounds else _keyless(found),
             "asked": request.GET.get("release", ""),
             "classes": [
                 (one, _(one.label), [(path, _(label)) for path, label in one.fields.items()])

@@ -83,7 +83,7 @@ class Line:
     def in_short(self) -> str:
         """What was compared, in one line."""
         untested = str(SAID[Said.UNTESTED])
-        return ", ".join(f"{label}: {said}" for label, said in self.parts if said != untested)
+        return " · ".join(f"{label}: {said}" for label, said in self.parts if said != untested)
 
 
 def lines_of(pairs: Iterable[review.Pair]) -> list[Line]:
@@ -117,9 +117,9 @@ def likely_words(posterior: float) -> str:
     if posterior >= 0.8:
         return _("Very likely one person (%(percent)s%%)") % share
     if posterior >= 0.5:
-        return _("Rather one person than two (%(percent)s%%)") % share
+        return _("More likely one person than two (%(percent)s%%)") % share
     if posterior >= 0.2:
-        return _("Rather two people than one (%(percent)s%%)") % share
+        return _("More likely two people than one (%(percent)s%%)") % share
     return _("Very likely two people (%(percent)s%% that it is one)") % share
 
 

@@ -274,22 +274,21 @@ _VARIANTS = {DisclosureNotice.PART_2: _part_2, DisclosureNotice.FERPA: _ferpa}
 
 
 def _signing(said: Said) -> Part:
-    lines = []
-    if said.language:
-        lines.append(_("Read to me in: %(language)s.") % {"language": _chosen(label_of(said.language))})
-    if said.interpreter:
-        lines.append(
-            _("Interpreter: %(interpreter)s.") % {"interpreter": _chosen(label_of(said.interpreter))}
-        )
-    if said.signer:
-        lines.append(_("Who signs: %(signer)s.") % {"signer": _chosen(label_of(said.signer))})
+    language, interpreter, signer, copy = (
+        _chosen(label_of(one) if one else None)
+        for one in (said.language, said.interpreter, said.signer, said.copy_given)
+    )
+    lines = [
+        _("Read to me in: %(language)s.") % {"language": language},
+        _("Interpreter: %(interpreter)s.") % {"interpreter": interpreter},
+        _("Who signs: %(signer)s.") % {"signer": signer},
+    ]
     if said.citation:
         lines.append(
             _("The law that lets a minor sign alone: %(citation)s.") % {"citation": _chosen(said.citation)}
         )
-    if said.copy_given:
-        lines.append(_("My copy: %(copy)s.") % {"copy": _chosen(label_of(said.copy_given))})
-    return Part(_("How I sign"), [" ".join(lines)] if lines else [])
+    lines.append(_("My copy: %(copy)s.") % {"copy": copy})
+    return Part(_("How I sign"), [" ".join(lines)])
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -62,7 +62,7 @@ def test_a_question_is_put_in_words_without_the_others_code_or_date(network):
     assert re.search(r"<dt>First name</dt><dd>differs</dd>", html)
     assert re.search(r"<dt>Birth date</dt><dd>agrees</dd>", html)
     assert re.search(r"<dt>ZIP code</dt><dd>not compared</dd>", html)
-    assert "Rather two people than one (35%)" in html
+    assert "More likely two people than one (35%)" in html
 
 
 def test_answered_on_the_page_by_both_linked_parted_and_undone(network):
@@ -163,8 +163,8 @@ def test_the_parts_of_a_date_are_told_where_they_say_more():
 
 @pytest.mark.parametrize(
     ("posterior", "words"),
-    [(0.94, "Very likely one person (94%)"), (0.5, "Rather one person than two (50%)"),
-     (0.2, "Rather two people than one (20%)"), (0.05, "Very likely two people (5% that it is one)")],
+    [(0.94, "Very likely one person (94%)"), (0.5, "More likely one person than two (50%)"),
+     (0.2, "More likely two people than one (20%)"), (0.05, "Very likely two people (5% that it is one)")],
 )  # fmt: skip
 def test_a_probability_in_words(posterior, words):
     assert links.likely_words(posterior) == words
