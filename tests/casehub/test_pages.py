@@ -164,6 +164,9 @@ def test_tokens_are_shared_only_where_the_agreement_says_so(world):
             now = affairs.agreement_in_force()
         assert (now.shares_tokens_under_release, now.shares_tokens_without_release) == shares
     assert "tokens without a release" in browser.get(url).content.decode()
+    # A new version begins with what holds now.
+    form = browser.get(url).context["form"]
+    assert [form[name].value() for name in form.fields] == [False, False, True, None]
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,35 @@ def test_a_release_is_signed_as_it_was_filled_in(world):
     assert "Agency B" in page and "Name used" in page and "state--live" in page
 
 
+def once(page):
+    return page.context["once"]
+
+
+def test_the_same_form_sent_twice_signs_once(world):
+    client = world.client("A", "KH-1")
+    page = world.browser("A").get(reverse(NEW, args=[client.pk]))
+    answers = said(world, once=once(page))
+    first, second = (sent(world, client, answers) for _ in range(2))
+    assert first.url == second.url == reverse("referrals:release", args=[the_release(world).pk])
+    with world.acting("A"):
+        assert LedgerEntry.objects.filter(verb="release.signed").count() == 1
+    again = world.browser("A").get(reverse(NEW, args=[client.pk]))
+    sent(world, client, said(world, once=once(again)))
+    with world.acting("A"):
+        assert ReleaseOfInformation.objects.count() == 2, "another page is another release"
+
+
+def test_a_renewal_sent_twice_renews_once(world):
+    client = world.client("A")
+    old = released(world, client)
+    query = f"?renews={old.pk}"
+    page = world.browser("A").get(reverse(NEW, args=[client.pk]) + query)
+    for _ in range(2):
+        sent(world, client, said(world, once=once(page)), query=query)
+    with world.acting("A"):
+        assert ReleaseOfInformation.objects.filter(renews=old).count() == 1
+
+
 def test_nothing_is_chosen_beforehand(world):
     world.agency("B")
     counts(world, "A", "B")
@@ -194,6 +223,24 @@ def test_a_minor_signs_alone_under_the_rule_chosen(world):
     assert "TR Code 9-14" in text_of(world.browser("A").get(reverse("referrals:release", args=[found.pk])))
 
 
+def test_a_minor_younger_than_the_rule_does_not_sign_alone(world):
+    client = world.client("A", age_band="13_17")
+    with world.acting("A", "data_lead"):
+        rule = releases.add_signing_rule(purpose="referral", from_age=14, citation="TR Code 9-14")
+    answer = sent(world, client, said(world, signer="minor", rule=str(rule.pk), age="13"))
+    assert "signer" in answer.context["form"].errors
+
+
+@pytest.mark.parametrize(
+    ("band", "age", "signs"),
+    [("13_17", "", False), ("13_17", "17", False), ("13_17", "19", True), ("25_59", "15", True)],
+    ids=["not said", "still a minor", "grown by now", "a field that is not shown"],
+)
+def test_an_age_is_looked_at_where_the_record_says_under_18(world, band, age, signs):
+    answer = sent(world, world.client("A", age_band=band), said(world, age=age))
+    assert (answer.status_code == 302) is signs
+
+
 def test_the_hub_is_one_recipient_and_names_the_agencies(world):
     world.agency("B"), world.agency("C")
     counts(world, "A", "B", "C")
@@ -222,6 +269,15 @@ def test_counting_without_its_parts_is_refused(world, answers, name):
     counts(world, "A", "B")
     answer = sent(world, world.client("A"), counting(world, **answers))
     assert name in answer.context["form"].errors
+
+
+def test_the_hand_over_page_says_where_a_release_lacks_a_key(world):
+    client = world.client("A", "KH-1")
+    browser, url = world.browser("A", "supervisor"), reverse("referrals:hand_over", args=[client.pk])
+    assert "There is no live release of this client" in text_of(browser.get(url))
+    released(world, client)
+    page = text_of(browser.get(url))
+    assert "nothing can be sealed for Agency B yet" in page and "There is no live release" not in page
 
 
 def test_where_nobody_shares_tokens_counting_is_not_offered(world):
@@ -460,6 +516,15 @@ def test_what_a_court_took_is_kept_sealed_and_told_later(world):
     world.browser("A").post(reverse("referrals:compelled_told", args=[found.pk]), {"told": "told_after"})
     with world.acting("A"):
         assert CompelledDisclosure.objects.get().told == "told_after"
+
+
+def test_what_a_court_took_sent_twice_is_kept_once(world):
+    url = reverse("referrals:compelled_new", args=[world.client("A").pk])
+    answers = compelled(once=once(world.browser("A").get(url)))
+    for _ in range(2):
+        assert world.browser("A").post(url, answers).status_code == 302
+    with world.acting("A"):
+        assert CompelledDisclosure.objects.count() == 1
 
 
 @pytest.mark.parametrize("name", ["basis", "reference", "classes", "told"])
