@@ -368,8 +368,10 @@ def revoke(*, release: ReleaseOfInformation, how: str) -> int:
 
     What was read before stays known. Tokens and pairs go in this very statement, by trigger, and from then on
     nobody reads what was concluded with their help. The others of the component are settled by the sweep
-    that runs each minute, for every agency alike: settling them here would take the longer the more there
-    are, and tell whoever revokes whether somebody else knows the client. Raises ValidationError for no way, and when it was revoked already.
+    that runs each minute, for every agency alike (`casehub.link`, and before a snapshot): settling them here
+    would take the longer the more there are, and tell whoever revokes whether somebody else knows the client.
+
+    Raises ValidationError for no way, and when it was revoked already.
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)

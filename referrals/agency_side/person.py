@@ -59,8 +59,10 @@ def person_of(card: Mapping[str, Any]) -> Person:
 
 
 def card_inputs(card: Mapping[str, Any], *, epoch: int) -> list[tuple[str, bytes]]:
-    """Each token that the card's person has, as the key's id and the keyed function's input; of too many names
-    the last are left out."""
+    """Each token that the card's person has, as the key's id and the keyed function's input.
+
+    Of too many names the last are left out.
+    """
     person = person_of(card)
     while len(found := inputs(person, epoch=epoch)) > MOST_TOKENS and person.others:
         person = replace(person, others=person.others[:-1])

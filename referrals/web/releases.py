@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from agencies import linknet
@@ -42,17 +42,17 @@ from referrals.picklists import (
     SignerCapacity,
 )
 from referrals.releases import Shared, Signature, Standing, State, Terms, Way
-from referrals.web.entry import ClientPage, Entry, id_of_form
+from referrals.web.entry import ClientPage, Entry, once_of
 from referrals.web.release_paper import Rows, release_paper, shared_paper
 from referrals.web.release_words import Said, text_of
 
 # How a state is drawn (components/state.html) and what it is called.
 _BADGES: Mapping[State, tuple[str, Any]] = {
     State.COMING: ("waiting", gettext_lazy("Starts %(day)s")),
-    State.LIVE: ("live", gettext_lazy("Live")),
+    State.LIVE: ("live", pgettext_lazy("release", "Live")),
     State.EXPIRING: ("expiring", gettext_lazy("Ends soon")),
-    State.ENDED: ("expired", gettext_lazy("Ended")),
-    State.REVOKED: ("revoked", gettext_lazy("Revoked")),
+    State.ENDED: ("expired", pgettext_lazy("release", "Ended")),
+    State.REVOKED: ("revoked", pgettext_lazy("release", "Revoked")),
 }
 
 
@@ -454,7 +454,7 @@ class ReleaseNew(Entry):
     def after(self) -> str:
         assert self.client is not None
         # Sent twice, it was saved before.
-        saved = self.saved or ReleaseOfInformation.objects.get(pk=id_of_form(self.request))
+        saved = self.saved or ReleaseOfInformation.objects.get(pk=once_of(self.request))
         if self.leads_to_handing_over and saved.recipient_id:
             return reverse("referrals:hand_over", args=[self.client.pk]) + f"?release={saved.pk}"
         return reverse("referrals:release", args=[saved.pk])

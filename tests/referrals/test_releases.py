@@ -391,6 +391,42 @@ def test_a_rule_and_an_order_are_held_to_theirs(world, client, model, changed, g
 
 
 @pytest.mark.parametrize(
+    ("model", "changed"),
+    [
+        (SigningRule, {"citation": "2.2"}),
+        (SigningRule, {"from_age": 12}),
+        (SigningRule, {"purpose": "counting"}),
+        (SigningRule, {"recorded_at": Now()}),
+        (CompelledDisclosure, {"basis": "statute"}),
+        (CompelledDisclosure, {"classes": ["identity", "contact", "safety"]}),
+        (CompelledDisclosure, {"receiver": "C"}),
+        (CompelledDisclosure, {"reference_sealed": b"another"}),
+        (CompelledDisclosure, {"recorded_at": Now()}),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else next(iter(value)),
+)
+def test_a_rule_and_an_order_stay_as_they_were_noted(world, client, model, changed):
+    world.person("A", "data_lead")
+    with world.acting("A", "data_lead"):
+        rule = releases.add_signing_rule(purpose="referral", from_age=14, citation="1.1")
+    with world.acting("A"):
+        law = compelled(world, client)
+    if "receiver" in changed:
+        changed = {"receiver": world.agency("C")}
+    with world.acting("A"), pytest.raises(IntegrityError, match="never edited"):
+        model.objects.update(**changed)
+    with world.acting("A"), pytest.raises(IntegrityError, match="not deleted"):
+        model.objects.all().delete()
+    with world.acting("A", "data_lead"):
+        releases.end_signing_rule(rule=rule)
+    with world.acting("A"):
+        releases.tell(compelled=law, told="told_after")
+        CompelledDisclosure.objects.update(worker=None, reference_sealed=b"")
+    with world.acting("A"), pytest.raises(IntegrityError, match="ended once"):
+        SigningRule.objects.update(ended_at=None)
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {"ends_at": Now() + timedelta(days=201)},

@@ -3,10 +3,13 @@ bounds; the list for the agency's tool and its file. What is made of tokens belo
 
 import base64
 import json
+import math
+import re
 import secrets
 import time
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db.models.functions import Now
@@ -16,13 +19,21 @@ from django.urls import reverse
 from agencies import vault
 from agencies.models import LedgerEntry
 from referrals import releases
+from referrals.agency_side import person
+from referrals.linkage import normalise
+from referrals.linkage.keyholder import wire
+from referrals.linkage.keys import KEYS
+from referrals.linkage.nicknames import FORMAL
 from referrals.linkage.normalise import VERSION
+from referrals.linkage.tokens import MOST_TOKENS, inputs
+from referrals.linking import records
 from referrals.models import Client, ContactCard, LinkRecord
 from referrals.web import tokens as web
 from tests.agencies.test_linknet import on, sign
 from tests.referrals.test_cards import begin, body, send
 from tests.referrals.web.test_bulkcards import hand_key
 
+SCRIPTS = Path(__file__).parents[3] / "casehub" / "static" / "vault"
 EPOCH = {"epoch": 1, "version": VERSION}
 
 
@@ -253,3 +264,48 @@ def test_while_linkage_is_off_there_is_no_list(world):
     lead = world.browser("A", "data_lead")
     assert lead.get(reverse("referrals:tokens_list")).status_code == 404
     assert b"No tokens are wanted" in lead.get(reverse("referrals:tokens_in")).content
+
+
+# How many tokens one person may have
+
+
+def test_the_browser_the_tool_and_the_hub_know_one_bound():
+    assert {person.MOST_TOKENS, records.MOST_TOKENS, web.MOST_TOKENS} == {MOST_TOKENS}
+    script = (SCRIPTS / "linkkeys.js").read_text("utf-8")
+    assert re.findall(r"\bMOST_TOKENS = (\d+);", script) == [str(MOST_TOKENS)]
+    # What one request to a holder takes is another number, and no less.
+    [asked] = re.findall(r"\bMOST_TEXTS = (\d+);", (SCRIPTS / "tokenise.js").read_text("utf-8"))
+    assert MOST_TOKENS <= int(asked) <= wire.MOST_ELEMENTS
+
+
+def test_one_name_alone_is_never_too_much():
+    """Aliases are left out until the rest fits, and the longest name that there can be fits without any."""
+    halves = normalise.MOST_HALVES
+    formal = sorted((len(forms) for forms in FORMAL.values()), reverse=True)
+    first, last = 1 + halves + sum(formal[: 1 + halves]), 1 + halves
+    takes = {
+        "names": {"F": first, "L": last, "W3": first + last, "N1": 1, "N3": first * last, "N": first * last},
+        "rest": {"D": 1, "S": 1, "Y": 1, "Z": 1},
+    }
+    views = takes["names"] | takes["rest"]
+    most = sum(math.prod(views[part] for part in key.split(".")) for key in KEYS)
+    assert 200 < most <= MOST_TOKENS
+
+
+def test_somebody_of_many_names_is_trimmed_and_taken(network, worker):
+    card = {
+        "name": {
+            "legal": "Jerry-Kate-Terry Lee-Kay-Rayy-Abcd",
+            "used": "Alex-Chris-Frank Moss-Dell-Bay",
+            "other": [f"Kate-Jerry-{one} Weir-Wold-{one}" for one in ("Bert", "Dana", "Elan", "Fern")],
+        },
+        "birth": "1990-03-15",
+        "zip": "90210",
+        "ids": {"ssn4": "1234"},
+    }
+    assert len(inputs(person.person_of(card), epoch=1)) > MOST_TOKENS
+    made = [[key, text(secrets.token_bytes(16))] for key, _input in person.card_inputs(card, epoch=1)]
+    client = network.client("A")
+    network.release(client)
+    assert give(worker, {"client": str(client.pk), "tokens": made}).status_code == 204
+    assert standing(network) == {client.pk}
