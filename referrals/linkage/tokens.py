@@ -12,7 +12,7 @@ from referrals.linkage import normalise
 from referrals.linkage.keys import Person, composites
 
 LENGTH = 16
-# Aliases, halves and short forms add tokens. Of a person with more, tools leave names out; the hub takes none.
+# Aliases, halves and short forms add tokens. Of a person with more, tools leave names out.
 MOST_TOKENS = 400
 Keyed = Callable[[Sequence[bytes]], list[bytes]]
 

@@ -143,6 +143,30 @@ def test_the_old_epoch_ends_with_its_pepper_and_the_newest_does_not_end(lasting_
     assert [one.number for one in linknet.epochs()] == [2] and linknet.is_on()
 
 
+@pytest.mark.parametrize("dumped", ["in the overlap", "before the second epoch"])
+def test_an_ended_epoch_that_a_dump_brought_back_is_ended_again(lasting_world, dumped):
+    """Its pepper stays destroyed: the folder of keys is not the database's."""
+    world = lasting_world
+    on(world)
+    with world.acting("HUB", "coordinator"):
+        linknet.begin_epoch(2, SECOND)
+    with world.acting("HUB", "coordinator"):
+        linknet.end_epoch(1)
+    second = vault.pepper(bytes(16), epoch=2)
+    LinkEpoch.objects.filter(number=1).update(ended_at=None)
+    if dumped == "before the second epoch":
+        LinkEpoch.objects.filter(number=2).delete()
+        with world.acting("HUB", "coordinator"):
+            with refused("running"):
+                linknet.end_epoch(1)
+            linknet.begin_epoch(2, SECOND)
+    assert linknet.lost_peppers() == [1]
+    with world.acting("HUB", "coordinator"):
+        linknet.end_epoch(1)
+    assert linknet.lost_peppers() == [] and not vault.pepper_stands(1)
+    assert vault.pepper(bytes(16), epoch=2) == second and linknet.epoch_now().number == 2
+
+
 def test_a_crash_between_the_end_and_the_pepper_is_made_up_for(world):
     on(world)
     LinkEpoch.objects.filter(number=1).update(ended_at=timezone.now())
@@ -308,5 +332,6 @@ def test_a_lost_pepper_is_told_at_the_start_and_stops_nobody(world, tmp_path, ca
     (tmp_path / "keys" / "pepper-1.key").unlink()
     (problem,) = checks.link_keys(databases=["default"])
     assert problem.id == "casehub.E006" and "epoch 1" in problem.msg and "pepper-1.key" in problem.hint
+    assert "end it again" in problem.hint and "never restore a key that was destroyed" in problem.hint
     checks.serve_safely()
     assert "epoch 1 is gone" in caplog.text

@@ -2,6 +2,7 @@
 them, and what happens when one is silent, slow or another."""
 
 import json
+import re
 import threading
 import time
 
@@ -445,6 +446,29 @@ def test_the_agencys_page_says_that_linkage_is_off(world):
     page = world.browser("A", "data_lead").get(reverse("counting")).content.decode()
     assert "has not turned linkage on" in page and "First begin the contact cards" in page
     assert world.browser("A").get(reverse("counting")).status_code == 404
+
+
+def test_the_offices_page_moves_with_no_link_and_no_question(world):
+    """No live number of them: it would tell whether somebody else knows a client."""
+    from referrals import linking
+    from referrals.linking import review
+    from tests.referrals.linking.network import Network
+
+    network = Network(world, "A", "B")
+
+    def page():
+        return re.sub(r"\b\w{64}\b", "a token", world.browser(*OFFICE).get(PAGE).content.decode())
+
+    before = page()
+    assert "is not shown here" in before
+    for first in ("Anna", "Berta"):
+        network.arrives("A" if first == "Anna" else "B", first, "Vetch", "19810506", zip5="30303")
+    for letter in "AB":
+        network.arrives(letter, "Mara", "Quill", "19790211", ssn4="4821", zip5="30304")
+    linking.bulk()
+    with network.world.acting("A"):
+        assert review.questions() and review.links()
+    assert page() == before
 
 
 # The holders' own word

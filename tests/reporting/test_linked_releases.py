@@ -132,6 +132,28 @@ def test_a_release_that_ends_moves_nothing_shown_and_is_out_of_the_next(network)
     assert AT not in table(released(network, 2)).cells, "nobody may be counted once: nothing is said of it"
 
 
+@pytest.mark.parametrize("swept", [False, True], ids=["before the sweep", "after it"])
+def test_a_release_taken_back_leaves_a_true_range_before_the_sweep_too(network, swept):
+    """The others of its component stand alone until they are settled, so the higher end is no lower for it, and
+    the lower end says nothing of them. Forty-two people are there, and the step is the same in between."""
+    releases.choose_grid(Grid.MONTH)
+    fourteen_everywhere(network)
+    linking.bulk()
+    with network.world.acting("C"):
+        one = ReleaseOfInformation.objects.first()
+    network.revoke(one)
+    unsettled = rows("SELECT count(*) FROM referrals_linkedperson WHERE ring IS NULL")
+    assert unsettled == [(2,)]
+    if swept:
+        linking.sweep()
+    actor = Actor.hub(network.world.agency("HUB"), Permission.REPORT_NETWORK)
+    made = releases.release("pipeline", month_of(1), actor)
+    assert table(made)[AT] == Range(20, 45)
+    assert LinkedStep.objects.get(release=made).merged[NOBODY] == [27, 27], (
+        "whoever leaves takes no other pair"
+    )
+
+
 def test_a_release_over_by_the_clock_counts_no_more_without_a_sweep(network):
     """The engine reads while it lives; no job has to have run."""
     releases.choose_grid(Grid.MONTH)
