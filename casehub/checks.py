@@ -55,9 +55,9 @@ def link_keys(*, databases: Sequence[str] | None = None, **_: Any) -> list[Error
     return [
         Error(
             f"The hub's key over the tokens of epoch {number} is gone.",
-            hint=f"Restore pepper-{number}.key from the copy of the key folder, or have a new epoch begun. If "
-            "this epoch was ended once and a restored dump brought it back, end it again at Network, Counting "
-            "people once; never restore a key that was destroyed on purpose.",
+            hint=f"Restore pepper-{number}.key from the copy of the key folder, or have a new epoch begun. "
+            "If this epoch was ended once and a restored dump brought it back, end it again at Network, "
+            "Counting people once; never restore a key that was destroyed on purpose.",
             id="casehub.E006",
         )
         for number in lost
