@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
+from agencies import affairs
+from agencies.models import Agency
 from casehub import celery
 from referrals import linking
-from referrals.linking import arrivals, turns
+from referrals.linking import arrivals, records, turns
 from tests.referrals.linking.network import Network, people, rows
 
 MARIA, MORE = ("Maria", "Lopez", "19900203"), {"ssn4": "4821", "zip5": "30303"}
@@ -247,3 +249,34 @@ def test_while_linkage_is_off_nobody_is_linked_and_what_is_over_goes(network):
     KeyHolder.objects.update(in_use_since="2026-01-01T00:00Z")
     celery.link()
     assert people() == {frozenset({made["A"].number, made["C"].number})}
+
+
+def veto(network):
+    with network.world.acting("B", "data_lead"):
+        Agency.objects.filter(slug="agency-b").update(is_tribal=True, sharing_vetoed=True)
+
+
+def signs_no_more(network):
+    with network.world.acting("B", "data_lead"):
+        affairs.sign_agreement(shares_totals=True, text_digest="1" * 64)
+
+
+@pytest.mark.parametrize("how", [veto, signs_no_more], ids=lambda how: how.__name__)
+@pytest.mark.parametrize("stored_before", [False, True], ids=["first tokens", "newer tokens"])
+def test_who_takes_no_part_any_more_waits_for_what_is_being_stored(network, monkeypatch, stored_before, how):
+    """And takes it along; nobody waits in a ring."""
+    client = network.world.client("B")
+    network.world.person("B", "data_lead")
+    network.release(client)
+    if stored_before:
+        network.store(client, *ANN, **HERS)
+    waiting = []
+
+    def meanwhile():
+        waiting.append(Meanwhile(lambda: how(network)))
+        assert waiting[0].is_waiting()
+
+    at(monkeypatch, records, "_keep", meanwhile)
+    network.store(client, *MARIA, **MORE)
+    assert waiting[0].wait() is None
+    assert rows("SELECT FROM referrals_linkrecord") == []
