@@ -98,7 +98,7 @@ class Badge:
 
     @property
     def allows(self) -> str:
-        return ", ".join(str(label_of(one)) for one in classes_of(self.release))
+        return "; ".join(str(label_of(one)) for one in classes_of(self.release))
 
 
 def to_words(release: ReleaseOfInformation) -> str:
@@ -246,7 +246,7 @@ class _Line:
 
     @property
     def what(self) -> str:
-        return ", ".join(self.one.classes)
+        return "; ".join(self.one.classes)
 
     @property
     def last_day(self) -> Any:
