@@ -1,7 +1,8 @@
 """Linking at the hub: tokens in, people out, and every link undone again (ADR 0017).
 
-`store`, `renew`, `leave`, `wanted`, `decide` and `undo` are called inside an agency's door; the rest is the
-hub's own work, outside any. Which records are alike `referrals.linkage` decides, which knows no database.
+`hold`, `store`, `renew`, `leave`, `wanted`, `decide` and `undo` are called inside an agency's door; the rest
+is the hub's own work, outside any. Which records are alike `referrals.linkage` decides, which knows no
+database.
 """
 
 from referrals.linking.alias import alias
@@ -11,6 +12,7 @@ from referrals.linking.decisions import decide, undo
 from referrals.linking.departures import end_epoch, sweep
 from referrals.linking.people import component, recompute
 from referrals.linking.records import leave, renew, store, wanted
+from referrals.linking.turns import hold
 
 __all__ = [
     "alias",
@@ -18,6 +20,7 @@ __all__ = [
     "component",
     "decide",
     "end_epoch",
+    "hold",
     "is_due",
     "leave",
     "link_new",

@@ -301,11 +301,8 @@ def _settle(cursor: CursorWrapper, records: _Records) -> None:
         | (state["until"] != state["ends"])
     )
     was = state["person"].tolist()
-    untouched = {UUID(bytes=was[at]) for at in np.flatnonzero(~touched).tolist()}
     members = _members(state, as_of, np.flatnonzero(touched))
-    arranged = people.arranged(
-        members, people.Links(list(zip(a, b, p, strict=True)), couples, apart), untouched
-    )
+    arranged = people.arranged(members, people.Links(list(zip(a, b, p, strict=True)), couples, apart))
     held = dict(zip(rings.tolist(), counts.tolist(), strict=True))
     restated = set(state["number"][stale].tolist())
     changed = [
@@ -317,7 +314,7 @@ def _settle(cursor: CursorWrapper, records: _Records) -> None:
     ]
     _write(cursor, changed)
     before = len(set(was) - {bytes(16)})
-    after = len(untouched) + len({place.person for ring in arranged for place in ring})
+    after = int(np.count_nonzero(~touched)) + len({place.person for ring in arranged for place in ring})
     people.note(cursor, people.What.BULK, None, [before], [after])
 
 

@@ -10,7 +10,6 @@ from agencies import ledger
 from agencies.roles import Permission
 from agencies.scope import NotAllowed, current_actor
 from agencies.scope.linking import linking
-from referrals.linkage.cluster import Contradiction, clusters
 from referrals.linking import people, turns
 from referrals.models import LinkDecision
 
@@ -37,9 +36,10 @@ def decide(a_client: UUID, b_client: UUID, verdict: str) -> UUID:
     """From now on the two are one person (`together`) or not (`apart`); the decision's id. Inside the door of
     one of their agencies.
 
-    The same said again is the one decision. Raises NotAllowed unless both releases allow asking and each
-    names the other's agency; ValidationError where the opposite stands (undo it first) or where it can't be,
-    as others are one person or kept apart already.
+    The same said again is the one decision. To keep two apart is always taken: links by hand that go against
+    it hold no more (`people.agreed`), and nobody is told of them. Raises NotAllowed unless both releases
+    allow asking and each names the other's agency; ValidationError where the opposite stands (undo it first)
+    and for a link that can't be, as others are one person or kept apart already.
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
@@ -57,7 +57,8 @@ def decide(a_client: UUID, b_client: UUID, verdict: str) -> UUID:
             _SAY,
             [said, a[0], b[0], a[1], b[1], a[2], b[2], str(Verdict(verdict)), actor.agency_id, None],
         )
-        _refuse_contradiction(cursor, [a[2], b[2]])
+        if verdict == Verdict.TOGETHER:
+            _refuse_contradiction(cursor, a[2], b[2])
         people.settle(cursor, [a[2], b[2]], people.What.DECIDED)
     ledger.record(f"link.{Verdict(verdict)}", why=str(said))
     return said
@@ -110,12 +111,8 @@ def _pair(cursor: CursorWrapper, a_client: UUID, b_client: UUID, agency: int) ->
     return a, b
 
 
-def _refuse_contradiction(cursor: CursorWrapper, records: list[int]) -> None:
-    members, links = people.read(cursor, records)
+def _refuse_contradiction(cursor: CursorWrapper, a: int, b: int) -> None:
+    members, links = people.read(cursor, [a, b])
     owner = {record: one.agency for record, one in members.items()}
-    try:
-        clusters(links.edges, links.together, links.apart, owner=owner)
-    except Contradiction:
-        raise ValidationError(
-            _("This can't be: it goes against what was decided about others before.")
-        ) from None
+    if (min(a, b), max(a, b)) not in people.agreed(links.together, links.apart, owner):
+        raise ValidationError(_("This can't be: it goes against what was decided about others before."))

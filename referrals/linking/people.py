@@ -1,7 +1,7 @@
 """Which records are one person: settled for whatever hangs together by links, and for nothing else.
 
-A function of links and decisions. Ids of people stay with whoever keeps most of a person's records. Nothing
-here looks at a token.
+A function of links and decisions of now: who somebody is does not depend on what was linked before, nor in
+which order. Nothing here looks at a token.
 """
 
 from collections import Counter, defaultdict
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from django.db.backends.utils import CursorWrapper
 from psycopg2.extras import execute_values
 
 from agencies.scope.linking import linking
 from referrals.linkage import score
-from referrals.linkage.cluster import Contradiction, Couple, Edge, clusters
+from referrals.linkage.cluster import MOST_RECORDS, Couple, Edge, clusters
 from referrals.linking import turns
 from referrals.models import LinkChange
 
@@ -60,13 +60,9 @@ class Place:
     as_of: datetime
 
 
-def arranged(members: Mapping[int, Member], links: Links, taken: Collection[UUID] = ()) -> list[list[Place]]:
-    """All these records' places, a list for each that hangs together, in the order of their first records.
-
-    `taken` are people that others are.
-    """
-    groups = _groups(members, links)
-    person = _named(groups, members, taken)
+def arranged(members: Mapping[int, Member], links: Links) -> list[list[Place]]:
+    """All these records' places, a list for each that hangs together, in the order of their first records."""
+    person = {record: own_person(group[0]) for group in _groups(members, links) for record in group}
     found = []
     for ring in _hanging_together(members, [*links.together, *((a, b) for a, b, _ in links.edges)]):
         until = min(members[record].ends_at for record in ring)
@@ -80,48 +76,54 @@ def arranged(members: Mapping[int, Member], links: Links, taken: Collection[UUID
 
 
 def _groups(members: Mapping[int, Member], links: Links) -> list[list[int]]:
-    """Every record's group, the ones that stand alone too."""
+    """Every record's group, in the order of their records, the ones that stand alone too."""
     owner = {record: one.agency for record, one in members.items()}
-    try:
-        several = clusters(links.edges, links.together, links.apart, owner=owner)
-    except Contradiction:
-        # `decide` asks before; what contradicts itself since joins nobody.
-        several = clusters(links.edges, (), [*links.apart, *links.together], owner=owner)
+    together = agreed(links.together, links.apart, owner)
+    several = clusters(links.edges, together, links.apart, owner=owner)
     taken = {record for group in several for record in group}
     return several + [[record] for record in members if record not in taken]
 
 
+def agreed(together: Iterable[Couple], apart: Iterable[Couple], owner: Mapping[int, int]) -> list[Couple]:
+    """The links by hand that hold: those on no way between two records that are kept apart or are one
+    agency's, and of no more records than one person has.
+
+    The others are as if nobody had said them, for as long as they contradict each other. Which these are
+    rests on nothing but what hangs together by such links.
+    """
+    held = sorted(set(together))
+    against = {record for couple in apart for record in couple}
+    found = []
+    for group in _hanging_together({record for couple in held for record in couple}, held):
+        inside = set(group)
+        couples = [couple for couple in held if couple[0] in inside]
+        if len(group) > MOST_RECORDS:
+            continue
+        of: Counter[int] = Counter(owner[record] for record in group)
+        ends = {record for record in group if of[owner[record]] > 1}
+        if inside & against:
+            ends |= {record for couple in apart if inside.issuperset(couple) for record in couple}
+        between = _between(couples, ends)
+        found += [couple for couple in couples if couple not in between]
+    return found
+
+
+def _between(couples: Collection[Couple], ends: Collection[int]) -> set[Couple]:
+    """What is left of these links once every loose end is cut that is none of `ends`; nothing if there are
+    none. A ring that hangs on a way stays as well."""
+    left = set(couples) if ends else set()
+    while True:
+        degree = Counter(record for couple in left for record in couple)
+        loose = {couple for couple in left if any(degree[r] == 1 and r not in ends for r in couple)}
+        if not loose:
+            return left
+        left -= loose
+
+
 def own_person(record: int) -> UUID:
-    """The person that a record is while it is nobody else's: always the same, so that a link undone leaves no
-    trace. As random as the record's number."""
+    """The person that a group is whose first record this is, alone or with others: always the same, so that a
+    link undone leaves no trace. As random as the record's number."""
     return uuid5(_OWN, str(record))
-
-
-def _named(
-    groups: Sequence[list[int]], members: Mapping[int, Member], taken: Collection[UUID]
-) -> dict[int, UUID]:
-    """A person for each record. A person goes to the group with most of its records; of equal ones, to the
-    first. So whoever is taken apart and put together again is who they were."""
-    claims: Counter[tuple[int, UUID]] = Counter()
-    first: dict[tuple[int, UUID], int] = {}
-    for number, group in enumerate(groups):
-        for record in group:
-            before = members[record].person
-            if before is not None:
-                claims[number, before] += 1
-                first.setdefault((number, before), record)
-    name: dict[int, UUID] = {}
-    given = set(taken)
-    for number, person in sorted(claims, key=lambda one: (-claims[one], first[one])):
-        if number not in name and person not in given:
-            name[number] = person
-            given.add(person)
-    for number, group in enumerate(groups):
-        if number not in name:
-            own = own_person(group[0])
-            name[number] = uuid4() if own in given else own
-            given.add(own)
-    return {record: name[number] for number, group in enumerate(groups) for record in group}
 
 
 def _hanging_together(records: Iterable[int], couples: Iterable[Couple]) -> list[list[int]]:
@@ -168,22 +170,12 @@ def settle(
     has waited for its turn.
     """
     members, links = read(cursor, records, arrived or {})
-    rings = arranged(members, links, _taken(cursor, members))
+    rings = arranged(members, links)
     write(cursor, [place for ring in rings for place in ring])
     for ring in rings:
         was = [one.person for place in ring if (one := members[place.record]).person is not None]
         note(cursor, what, ring[0].record, _sizes(was), _sizes(place.person for place in ring))
     return len(members)
-
-
-def _taken(cursor: CursorWrapper, members: Collection[int]) -> set[UUID]:
-    """The people these records would be by themselves that others are now."""
-    cursor.execute(
-        "SELECT person FROM referrals_linkedperson"
-        " WHERE person = ANY(%s::uuid[]) AND NOT record_id = ANY(%s)",
-        [[str(own_person(record)) for record in members], list(members)],
-    )
-    return {person for (person,) in cursor.fetchall()}
 
 
 def _sizes(people: Iterable[UUID | None]) -> list[int]:

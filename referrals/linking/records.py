@@ -21,6 +21,7 @@ from agencies.scope import NotAllowed, current_actor
 from agencies.scope.linking import linking
 from referrals.linkage import join, normalise
 from referrals.linkage.tokens import LENGTH, MOST_TOKENS
+from referrals.linking import turns
 from referrals.models import LIVE, Client, LinkRecord, ReleaseOfInformation, Shredding
 from referrals.picklists import ReleaseClass
 
@@ -54,6 +55,7 @@ def store(*, client: Client, tokens: Sequence[Token], epoch: int, version: int) 
     if vault.is_shredded(actor.agency_id, client.pk):
         raise ValidationError(_("The identity in this record was destroyed. There is nothing to count."))
     peppered = [(join.ORDER.index(key), vault.pepper(token, epoch=epoch)) for key, token in tokens]
+    turns.hold([client.pk])
     record = _keep(client, _basis(client), epoch=epoch, version=version, mask=join.mask_of(tokens))
     _put(record, peppered)
     ledger.record("linkrecord.stored", record)
@@ -67,7 +69,11 @@ def renew(client: Client) -> LinkRecord | None:
     release to the hub was signed. Raises ValidationError where none lives.
     """
     current_actor().require(Permission.CLIENT_EDIT)
-    before = LinkRecord.objects.filter(client=client, ends_at__gt=Now()).first()
+    there = LinkRecord.objects.filter(client=client, ends_at__gt=Now())
+    if not there.exists():
+        return None
+    turns.hold([client.pk])
+    before = there.first()
     if before is None:
         return None
     with linking(whole=False) as cursor:
@@ -120,10 +126,7 @@ def _check(tokens: Sequence[Token], epoch: int, version: int) -> None:
 
 
 def _basis(client: Client) -> _Basis:
-    """The live release that ends last, held until this transaction ends, so that a revocation waits; and so
-    does the agency's leaving."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM agencies_agency WHERE id = %s FOR SHARE", [current_actor().agency_id])
+    """The live release that ends last, held until this transaction ends, so that a revocation waits."""
     live = ReleaseOfInformation.objects.filter(
         LIVE, client=client, recipient=None, classes__contains=[ReleaseClass.COUNT.value]
     )
@@ -140,17 +143,17 @@ def _basis(client: Client) -> _Basis:
 def _keep(
     client: Client, basis: _Basis, *, epoch: int, version: int, mask: int, made_at: datetime | None = None
 ) -> LinkRecord:
-    """The client's one record. It stays the same one, and the same person, unless it is compared with others
-    than before: what came of that comparison goes with it. `made_at`: when its tokens were made (now)."""
+    """The client's one record. It stays the same one, and the same person, unless it has ended or is compared
+    with others than before: what came of that comparison goes with it. `made_at`: when its tokens were made
+    (now)."""
     facts = {"epoch": epoch, "version": version, "mask": mask}
     under = {"release": basis.release, "ends_at": basis.ends_at}
     among = {"partners": basis.partners, "confirms": basis.confirms}
     before = LinkRecord.objects.filter(client=client).first()
     try:
         with transaction.atomic():
-            # Whoever is there already waits for their turn; a first record need not.
             if before is not None:
-                same = LinkRecord.objects.filter(pk=before.pk, **among)
+                same = LinkRecord.objects.filter(pk=before.pk, ends_at__gt=Now(), **among)
                 if same.update(**facts, **under, changed_at=made_at or Now()):
                     return same.get()
                 before.delete()

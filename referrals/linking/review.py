@@ -2,7 +2,7 @@
 
 An agency sees a pair only if both records' releases let it be asked and each names the other's agency. Of the
 other side it learns the agency's name and which parts agree; to whoever may not see it, a pair isn't there.
-Called inside an agency's door.
+While linkage is off there is none. Called inside an agency's door.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from agencies import ledger
+from agencies import ledger, linknet
 from agencies.models import Agency
 from agencies.roles import Permission
 from agencies.scope import current_actor
@@ -57,7 +57,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A link that our agency made or parted, and whether it took that back."""
+    """A link that our agency made or parted, and whether it took that back. `agency` is "" unless both
+    releases still let us know it: then it is no more than a decision that was, to be undone."""
 
     pair: UUID
     client: UUID
@@ -140,11 +141,10 @@ def answer(id: UUID, verdict: LinkVerdict) -> None:
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
+    # Before anything is looked at, so that of two answers at once the later finds the earlier.
+    _hold(_find(_sight().doubtful, id).mine.client)
     pair = _find(_sight().doubtful, id)
     now = timezone.now()
-    # Before the other's answer is looked at, so that of two at once the later finds the earlier.
-    with linking(whole=True) as cursor:
-        turns.wait(cursor)
     said, _made = LinkAnswer.objects.update_or_create(
         agency_id=actor.agency_id,
         pair=id,
@@ -188,10 +188,10 @@ def links() -> list[Pair]:
 def unlink(id: UUID) -> None:
     """Keep the two apart from now on; only what hangs together with them is settled anew.
 
-    Our answer stays, so that undoing it finds both where they were. Raises NoPair, and ValidationError where
-    others' decisions hold them together.
+    Our answer stays, so that undoing it finds both where they were. Raises NoPair.
     """
     current_actor().require(Permission.CLIENT_EDIT)
+    _hold(_find(_sight().linked, id).mine.client)
     pair = _find(_sight().linked, id)
     for one in _standing(id):
         take_back_decision(one.pk)
@@ -200,17 +200,20 @@ def unlink(id: UUID) -> None:
 
 def decisions() -> list[Decision]:
     """What our agency decided, newest first: also a link that the other's word made of ours."""
+    if not linknet.is_on():
+        return []
     me = current_actor().agency_id
     with linking(whole=True):
         rows = list(_decided(me).select_related("undone_by").order_by("-decided_at", "pk"))
-    found = [one for one in rows if _is_ours(one, me)]
-    names = _names({_other_agency(one, me) for one in found})
+        found = [one for one in rows if _is_ours(one, me)]
+        told = _told(found)
+    names = _names({_other_agency(one, me) for one in found if one.pk in told})
     ours = _clients({_own_client(one, me) for one in found})
     return [
         Decision(
             pair=_id_of(one.a_client, one.b_client),
             client=_own_client(one, me),
-            agency=names[_other_agency(one, me)],
+            agency=names[_other_agency(one, me)] if one.pk in told else "",
             is_together=one.verdict == Verdict.TOGETHER,
             at=one.decided_at,
             is_undone=hasattr(one, "undone_by"),
@@ -227,8 +230,12 @@ def undo(id: UUID) -> None:
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
+    own = {_own_client(one, actor.agency_id) for one in _standing(id)}
+    if not (linknet.is_on() and _clients(own)):
+        raise NoPair
+    _hold(*own)
     standing = [one for one in _standing(id) if _is_ours(one, actor.agency_id)]
-    if not _clients({_own_client(one, actor.agency_id) for one in standing}):
+    if not standing:
         raise NoPair
     for one in standing:
         take_back_decision(one.pk)
@@ -282,6 +289,8 @@ def _sight() -> _Sight:
     tell us that somebody else knows them.
     """
     me = current_actor().agency_id
+    if not linknet.is_on():
+        return _Sight([], [])
     with linking(whole=True):
         mine = _sides(LinkRecord.objects.filter(agency_id=me, confirms=True))
         edges = _edges(me)
@@ -292,7 +301,7 @@ def _sight() -> _Sight:
         if own not in mine or other not in others:
             continue
         seen = _Seen(mine[own], others[other], *edge)
-        if me not in seen.theirs.partners or seen.theirs.agency not in seen.mine.partners:
+        if not _name_each_other(seen.mine, seen.theirs):
             continue
         verdict = settled.get(seen.id)
         if verdict == Verdict.TOGETHER or (verdict is None and seen.posterior >= score.LINK):
@@ -300,6 +309,26 @@ def _sight() -> _Sight:
         elif verdict is None:
             doubtful.append(seen)
     return _Sight(doubtful, linked)
+
+
+def _told(decisions: Sequence[LinkDecision]) -> set[UUID]:
+    """Those of them whose two records live and let the agencies be asked about each other; of a link, these
+    very records."""
+    clients = {client for one in decisions for client in (one.a_client, one.b_client)}
+    records = LinkRecord.objects.filter(client__in=clients, confirms=True)
+    sides = {one.client: one for one in _sides(records).values()}
+    told = set()
+    for one in decisions:
+        a, b = sides.get(one.a_client), sides.get(one.b_client)
+        if a is None or b is None or not _name_each_other(a, b):
+            continue
+        if one.verdict == Verdict.APART or (a.number, b.number) == (one.a_record, one.b_record):
+            told.add(one.pk)
+    return told
+
+
+def _name_each_other(one: _Side, other: _Side) -> bool:
+    return one.agency in other.partners and other.agency in one.partners
 
 
 def _sides(records: QuerySet[LinkRecord]) -> dict[int, _Side]:
@@ -393,6 +422,14 @@ def _stands(answer: LinkAnswer | None, seen: _Seen) -> str:
     if answer.hidden_until is not None:
         return answer.verdict if answer.hidden_until > timezone.now() else ""
     return answer.verdict if answer.answered_at >= seen.mine.changed_at else ""
+
+
+def _hold(*clients: UUID) -> None:
+    """Wait for our turn, behind whoever shreds these clients of ours: an answer refers to its client."""
+    rows = Client.objects.filter(pk__in=clients).order_by("pk")
+    list(rows.select_for_update(of=("self",), no_key=True).values_list("pk"))
+    with linking(whole=True) as cursor:
+        turns.wait(cursor)
 
 
 def _other_says_same(pair: _Seen) -> bool:

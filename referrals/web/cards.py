@@ -84,6 +84,16 @@ def few(value: Any) -> list[Any]:
     return value
 
 
+def _said(request: HttpRequest) -> dict[str, Any]:
+    try:
+        said = json.loads(request.body or b"{}")
+    except RecursionError:
+        said = None  # so deep that nothing of ours made it
+    if not isinstance(said, dict):
+        raise ValidationError(_("This request was not understood."))
+    return said
+
+
 def closed_state(actor: Actor) -> str:
     """What a page says while no card is open on it: no vault has begun, or not for this role ("nobody"), this
     worker was not let in yet ("nokey"), or it is shut ("locked")."""
@@ -99,10 +109,7 @@ class CardsView(AgencyView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         try:
-            said = json.loads(request.body or b"{}")
-            if not isinstance(said, dict):
-                raise ValidationError(_("This request was not understood."))
-            return self.answer(said)
+            return self.answer(_said(request))
         except ValidationError as error:
             return JsonResponse({"detail": " ".join(error.messages)}, status=400)
         except ValueError:

@@ -8,18 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views import View
 
-from agencies import ledger
+from agencies import ledger, linknet
 from agencies.doors import AgencyView
 from agencies.roles import Permission
 from referrals import queries
@@ -149,7 +148,16 @@ def missing_words(missing: Iterable[str]) -> list[str]:
     return [str(MISSING[one]) for one in missing]
 
 
-class LinkPage(AgencyView):
+class WhileOn(View):
+    """While linkage is off none of these pages says anything but that, inside the door as well."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not linknet.is_on():
+            return TemplateResponse(request, "referrals/links_off.html")
+        return super().dispatch(request, *args, **kwargs)
+
+
+class LinkPage(AgencyView, WhileOn):
     """Seen by who may open cards, answered by who may change clients."""
 
     needs: Permission | Mapping[str, Permission] = {
@@ -162,7 +170,7 @@ class LinkPage(AgencyView):
         return TemplateResponse(self.request, f"referrals/{name}.html", said)
 
 
-class LinkAct(AgencyView):
+class LinkAct(AgencyView, WhileOn):
     """What is pressed on one of these pages."""
 
     needs = {"POST": Permission.CLIENT_EDIT}
@@ -218,13 +226,8 @@ class LinkUnlink(LinkAct):
     """Parts the two records for good, and nothing else."""
 
     def post(self, request: HttpRequest, pair: UUID) -> HttpResponse:
-        try:
-            with transaction.atomic():
-                review.unlink(pair)
-        except ValidationError as refused:
-            messages.error(request, " ".join(refused.messages))
-        else:
-            messages.success(request, _("Unlinked. It can be undone under What we decided."))
+        review.unlink(pair)
+        messages.success(request, _("Unlinked. It can be undone under What we decided."))
         return redirect("referrals:links")
 
 

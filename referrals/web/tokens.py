@@ -5,6 +5,7 @@ takes the agency-side tool's file. Nothing here says whether anybody is known el
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -58,7 +59,7 @@ class TokensTaken(CardsView):
     def answer(self, said: dict[str, Any]) -> HttpResponse:
         epoch = _epoch(said)
         records = [_record(one) for one in few(said.get("records"))]
-        clients = Client.objects.in_bulk([pk for pk, _tokens in records])
+        clients = _held(records)
         for pk, tokens in records:
             _keep(clients.get(pk), tokens, epoch)
         return HttpResponse(status=204)
@@ -132,7 +133,7 @@ class TokensLines(CardsView):
                 found[at] = _record(one)
             except ValidationError:
                 refused[at] = "form"
-        clients = Client.objects.in_bulk([pk for pk, _tokens in found.values()])
+        clients = _held(found.values())
         for at, (pk, tokens) in found.items():
             if not _keep(clients.get(pk), tokens, epoch):
                 refused[at] = "unwanted"
@@ -142,6 +143,13 @@ class TokensLines(CardsView):
 def _slug(actor: Actor) -> str:
     """The agency's name with the key holders."""
     return Agency.objects.get(pk=actor.agency_id).slug
+
+
+def _held(records: Iterable[Record]) -> dict[UUID, Client]:
+    """The clients of these records that the worker sees, all locked before the first is stored."""
+    clients = Client.objects.in_bulk([pk for pk, _tokens in records])
+    linking.hold(clients)
+    return clients
 
 
 def _keep(client: Client | None, tokens: list[tuple[str, bytes]], epoch: LinkEpoch) -> bool:
