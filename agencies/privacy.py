@@ -111,8 +111,11 @@ def reporter_columns(model: type[models.Model]) -> list[str]:
     A field that stands in no set, or also among the direct ones, is left out: forgetting closes. So is all
     of a model that says it is `not_counted`.
     """
-    if getattr(model, "not_counted", False):
-        return []
+    return [] if getattr(model, "not_counted", False) else unidentifying_columns(model)
+
+
+def unidentifying_columns(model: type[models.Model]) -> list[str]:
+    """The columns whose fields are linkable or open, counted or not."""
     kinds = classify(model)
     return [
         field.column

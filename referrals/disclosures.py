@@ -215,9 +215,9 @@ def withdraw(*, handover: Handover) -> int:
     return ended
 
 
-def empty_under(release: ReleaseOfInformation) -> int:
-    """A release was revoked, which withdrew what lay under it: destroy the keys too; how many disclosures."""
-    return _empty(Disclosure.objects.filter(release=release))
+def empty_under(releases: Iterable[UUID]) -> int:
+    """They were revoked, which withdrew what lay under them: destroy the keys too; how many disclosures."""
+    return _empty(Disclosure.objects.filter(release__in=list(releases)))
 
 
 def empty_what_is_over() -> int:

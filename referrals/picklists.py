@@ -1447,6 +1447,13 @@ class SigningWay(Picklist, source="casehub"):
 class RevocationWay(Picklist, source="casehub"):
     ORALLY = "orally", _("They said so")
     IN_WRITING = "in_writing", _("In writing")
+    FORGOTTEN = "forgotten", _("The client's identity was destroyed")
+    AGAIN = "again", _("Taken back before, and brought back by a backup")
+
+    @property
+    def is_said(self) -> bool:
+        """Whether the client said so; the others are the hub's own doing."""
+        return self in (RevocationWay.ORALLY, RevocationWay.IN_WRITING)
 
 
 class CompelledBasis(Picklist, source="34 USC 12291(b)(2)(C); 28 CFR 94.115(a)(3)"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -18,6 +18,7 @@ from django.db.models import (
     CharField,
     Exists,
     OuterRef,
+    Q,
     QuerySet,
     Value,
     When,
@@ -28,11 +29,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agencies import ledger, vault
-from agencies.models import Agency
+from agencies.models import Agency, LedgerEntry
 from agencies.roles import Permission
 from agencies.scope import current_actor
 from referrals import disclosures, linking
-from referrals.models import LIVE, Client, CompelledDisclosure, ReleaseOfInformation, SigningRule
+from referrals.models import (
+    LIVE,
+    Client,
+    CompelledDisclosure,
+    CountObjection,
+    LinkRecord,
+    ReleaseOfInformation,
+    SigningRule,
+)
 from referrals.picklists import (
     AgeBand,
     ClientNotice,
@@ -52,6 +61,8 @@ from referrals.picklists import (
 MOST_DAYS = 365
 PROMPTED = timedelta(days=14)
 """So long before its end a release is called expiring."""
+SIGNED_BEFORE = timedelta(days=90)
+"""So old a signature may be when its release starts: what was agreed to then may be different now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +70,9 @@ class Signature:
     """How and as what somebody signed, and what they were told before.
 
     `rule` is the one under which a minor signs alone; without it the `age` finds it. `age` is the client's
-    in years, asked where the record says under 18. `is_suspected` answers whether whoever signs for the
-    client is known or believed to have abused or trafficked them or the child's other parent. These two are
-    looked at and not kept. `on` is the day on the paper (today).
+    in years: asked where the record says under 18, needed where a minor signs alone. `is_suspected` answers
+    whether whoever signs for the client is known or believed to have abused or trafficked them or the child's
+    other parent. These two are looked at and not kept. `on` is the day on the paper (today).
     """
 
     signer: str
@@ -103,8 +114,8 @@ def sign(
     in whose place it comes, if the client now allows something else than that did; else see `renew`. `id` is
     the row's own: a form that is sent twice signs once.
 
-    Tokens that stand under an older release to the hub stand under this one from now on, if it lives longer.
-    Raises ValidationError, by field of Terms and Signature, for whatever ADR 0016 refuses.
+    Tokens that stand under an older release to the hub stand under this one from now on, among fewer if it
+    names fewer. Raises ValidationError, by field of Terms and Signature, for whatever ADR 0016 refuses.
     """
     return _sign(client, terms, renews=renews, id=id)
 
@@ -122,8 +133,6 @@ def renew(
 
     Raises ValidationError as `sign` does, and for a release that was revoked.
     """
-    if release.revoked_at is not None:
-        raise ValidationError(_("This release was taken back. If the client wants it again, sign a new one."))
     terms = Terms(
         recipient_id=release.recipient_id,
         classes=release.classes,
@@ -151,6 +160,13 @@ def _sign(
     signature, today = terms.signature, timezone.localdate()
     assert terms.ends_on is not None
     with transaction.atomic():
+        # Who takes it back, or stores tokens under it, waits, or came before.
+        if renews is not None or terms.recipient_id is None:
+            linking.hold([client.pk])
+        if renews is not None and _is_taken_back(renews):
+            raise ValidationError(
+                _("This release was taken back. If the client wants it again, sign a new one.")
+            )
         release = ReleaseOfInformation.objects.create(
             id=id or uuid4(),
             agency_id=actor.agency_id,
@@ -177,6 +193,10 @@ def _sign(
         if release.recipient_id is None:
             linking.renew(client)
     return ReleaseOfInformation.objects.get(pk=release.pk)
+
+
+def _is_taken_back(release: ReleaseOfInformation) -> bool:
+    return ReleaseOfInformation.objects.filter(pk=release.pk, revoked_at__isnull=False).exists()
 
 
 def proposed_end(purpose: str, start: date | None = None) -> date:
@@ -238,6 +258,10 @@ def _wrong_time(terms: Terms) -> dict[str, str]:
         return {"ends_on": _("Say until when. No release is without an end.")}
     if start is not None and start < today:
         return {"starts_on": _("This day is over. It starts today, or on a day to come.")}
+    if start is not None and start > (terms.signature.on or today) + SIGNED_BEFORE:
+        return {
+            "starts_on": _("Too late: it starts within 90 days of the signature. Sign it nearer the day.")
+        }
     if terms.ends_on < (start or today):
         return {"ends_on": _("This day is over, or before the first one. Choose a later one.")}
     if terms.ends_on > latest_end(start):
@@ -264,6 +288,8 @@ def _wrong_signature(client: Client, terms: Terms, rule: SigningRule | None) -> 
         )
     if said.on is not None and said.on > timezone.localdate():
         wrong["on"] = _("This day is still to come.")
+    elif said.on is not None and said.on < timezone.localdate() - SIGNED_BEFORE:
+        wrong["on"] = _("This was signed more than 90 days ago. Ask the client again, and sign anew.")
     if said.signer not in set(SignerCapacity):
         wrong["signer"] = _("Say as what they sign.")
         return wrong
@@ -278,8 +304,10 @@ def _wrong_signature(client: Client, terms: Terms, rule: SigningRule | None) -> 
     elif signer is SignerCapacity.MINOR:
         if is_minor is False or is_adult_now:
             wrong["signer"] = _("The client is 18 or older, so they sign as the client.")
-        elif said.age is None and said.rule is None:
-            wrong["rule"] = _("Choose the rule by which a minor of this age signs alone.")
+        elif said.age is None:
+            wrong["age"] = _(
+                "Give the client's age. A minor signs alone only from the age that the rule names."
+            )
         elif rule is None:
             wrong["signer"] = _(
                 "Your agency's table has no rule that lets a minor of this age sign alone for this. Ask the "
@@ -287,7 +315,30 @@ def _wrong_signature(client: Client, terms: Terms, rule: SigningRule | None) -> 
             )
     else:
         wrong |= _wrong_other(client, said, signer, is_minor)
+    if "signer" not in wrong and said.age is not None and not _may_be(client, said.age):
+        wrong["age"] = _(
+            "This age doesn't fit the record's age at the start of service. Correct the one that is wrong."
+        )
     return wrong
+
+
+def _may_be(client: Client, age: int) -> bool:
+    """Whether somebody of the record's age at the start of service can be so old today."""
+    years = _YEARS.get(AgeBand(client.age_band))
+    if years is None:
+        return True
+    # Whole years, and one more for the birthday in between.
+    since = (timezone.localdate() - timezone.localdate(client.recorded_at)).days // 365 + 1
+    return years[0] <= age <= years[1] + since
+
+
+_YEARS = {
+    AgeBand.AGE_0_12: (0, 12),
+    AgeBand.AGE_13_17: (13, 17),
+    AgeBand.AGE_18_24: (18, 24),
+    AgeBand.AGE_25_59: (25, 59),
+    AgeBand.AGE_60_OVER: (60, 130),
+}
 
 
 def _wrong_other(
@@ -311,6 +362,8 @@ def _wrong_other(
                 "representative appointed by a court may."
             )
         }
+    if by_kin and said.age is not None and said.age >= 18:
+        return {"signer": _("The client is 18 or older, so they sign themselves. A court may name somebody.")}
     if signer is SignerCapacity.PARENT and is_minor is False:
         return {"signer": _("The client is 18 or older. A parent can't sign for them.")}
     return {}
@@ -350,13 +403,11 @@ def end_signing_rule(*, rule: SigningRule) -> None:
 
 def _rule_for(terms: Terms) -> SigningRule | None:
     said = terms.signature
-    if said.signer != SignerCapacity.MINOR or (said.age is None and said.rule is None):
+    if said.signer != SignerCapacity.MINOR or said.age is None:
         return None
-    found = signing_rules().filter(purpose=terms.purpose)
+    found = signing_rules().filter(purpose=terms.purpose, from_age__lte=said.age)
     if said.rule is not None:
         found = found.filter(pk=said.rule.pk)
-    if said.age is not None:
-        found = found.filter(from_age__lte=said.age)
     return found.order_by("-from_age").first()
 
 
@@ -364,28 +415,67 @@ def _rule_for(terms: Terms) -> SigningRule | None:
 
 
 def revoke(*, release: ReleaseOfInformation, how: str) -> int:
-    """End it now, with all that lies at the other agency or in the count under it; how many disclosures.
+    """Take back all that this client allows this recipient, now, with all that lies there or in the count
+    under it; how many disclosures end.
 
-    What was read before stays known. Tokens and pairs go in this very statement, by trigger, and from then on
-    nobody reads what was concluded with their help. The others of the component are settled by the sweep
-    that runs each minute, for every agency alike (`casehub.link`, and before a snapshot): settling them here
-    would take the longer the more there are, and tell whoever revokes whether somebody else knows the client.
+    Whoever takes it back means the recipient and not one of several papers: each release to it that lives or
+    is coming ends in this one statement. What was read before stays known. Tokens and pairs go in the same
+    statement, by trigger, and from then on nobody reads what was concluded with their help. The others of the
+    component are settled by the sweep that runs each minute, for every agency alike (`casehub.link`, and
+    before a snapshot): settling them here would take the longer the more there are, and tell whoever revokes
+    whether somebody else knows the client. A dump from before can't bring it back (`shredders.by_night`).
 
     Raises ValidationError for no way, and when it was revoked already.
     """
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
-    if how not in set(RevocationWay):
+    if how not in set(RevocationWay) or not RevocationWay(how).is_said:
         raise ValidationError({"how": _("Say how the client told you.")})
     with transaction.atomic():
-        revoked = ReleaseOfInformation.objects.filter(pk=release.pk, revoked_at=None).update(
-            revoked_at=Now(), revoked_how=how, revoked_by=actor.user_id, changed_at=Now()
-        )
-        if not revoked:
+        going = _standing_to(release.client_id, release.recipient_id, or_this=release.pk)
+        if release.pk not in going:
             raise ValidationError(_("This release was taken back already."))
-        ended = disclosures.empty_under(release)
-        ledger.record("release.revoked", release)
+        return _take_back(going, how)
+
+
+def object_to_counting(*, client: Client) -> None:
+    """The client does not want to be counted: no token of theirs exists without a new release from now on."""
+    actor = current_actor()
+    actor.require(Permission.CLIENT_EDIT)
+    with transaction.atomic():
+        _take_back(_standing_to(client.pk, None), RevocationWay.ORALLY)
+        _said, is_new = CountObjection.objects.get_or_create(
+            agency_id=actor.agency_id, client=client, defaults={"worker_id": actor.user_id}
+        )
+        if is_new:
+            ledger.record("release.not_wanted", client)
+            vault.destroy_subject_keys(actor.agency_id, [objection_id(client.pk)])
+
+
+def _standing_to(client: UUID, recipient: int | None, or_this: UUID | None = None) -> list[UUID]:
+    """The client's releases to it that live or are coming (`or_this`) and were not taken back, as they stand
+    until this transaction ends."""
+    linking.hold([client])
+    found = ReleaseOfInformation.objects.filter(client=client, recipient=recipient, revoked_at=None)
+    return list(
+        found.filter(Q(ends_at__gt=Now()) | Q(pk=or_this)).order_by("pk").values_list("pk", flat=True)
+    )
+
+
+def _take_back(going: Sequence[UUID], how: str) -> int:
+    actor, found = current_actor(), ReleaseOfInformation.objects.filter(pk__in=going)
+    found.update(revoked_at=Now(), revoked_how=how, revoked_by=actor.user_id, changed_at=Now())
+    ended = disclosures.empty_under(going)
+    for one in found:
+        ledger.record("release.revoked", one)
+    objections = {objection_id(one.client_id) for one in found if one.recipient_id is None}
+    vault.destroy_subject_keys(actor.agency_id, [*going, *objections])
     return ended
+
+
+def objection_id(client: UUID) -> UUID:
+    """What stands among the destroyed keys for a client who does not want to be counted."""
+    return uuid5(client, "objects to being counted")
 
 
 # What the law takes
@@ -532,11 +622,30 @@ def compelled(client: Client) -> QuerySet[CompelledDisclosure]:
 
 
 def to_count(client: Client) -> ReleaseOfInformation | None:
-    """The live release to the hub under which the client is counted; the one that lives longest."""
+    """The live release to the hub under which the client is counted: the newest, which may name fewer."""
     found = ReleaseOfInformation.objects.filter(
         LIVE, client=client, recipient=None, classes__contains=["count"]
     )
-    return found.order_by("-ends_at", "pk").first()
+    return found.order_by("-recorded_at", "pk").first()
+
+
+def counted_without(client: Client) -> LinkRecord | None:
+    """The client's tokens that stand without a release, as the agency may do without one."""
+    return LinkRecord.objects.filter(client=client, release=None, ends_at__gt=Now()).first()
+
+
+def to_look_at(client: Client | None = None) -> QuerySet[ReleaseOfInformation]:
+    """Live and coming ones that a parent or guardian signed for somebody of whom the record says since that
+    the trafficker is family. Whoever works with the client decides: taken back by itself, it could be missed
+    where a life hangs on it."""
+    found = ReleaseOfInformation.objects.filter(
+        revoked_at=None,
+        ends_at__gt=Now(),
+        signer__in=[SignerCapacity.PARENT.value, SignerCapacity.GUARDIAN.value],
+        client__relationship_to_trafficker="family",
+    )
+    found = found.filter(client=client) if client is not None else found
+    return found.select_related("client", "recipient").order_by("ends_at", "pk")
 
 
 class Way(StrEnum):
@@ -552,6 +661,8 @@ class Shared:
     """One line of the client's list: what went to whom (None: the hub, or somebody outside), and who looked.
 
     `until` is when it ended or will; `looked` are the moments at which `recipient` opened it, newest first.
+    `asked`, where it is counted and may be asked about: which other agency was shown a record beside ours,
+    and on which days, newest first; None if nobody can be.
     """
 
     way: Way
@@ -564,6 +675,7 @@ class Shared:
     release: ReleaseOfInformation | None = None
     compelled: CompelledDisclosure | None = None
     partners: tuple[Agency, ...] = ()
+    asked: list[tuple[str, date]] | None = None
 
 
 def shared(client: Client) -> list[Shared]:
@@ -617,19 +729,52 @@ def _compelled(client: Client) -> list[Shared]:
 def _counted(client: Client) -> list[Shared]:
     rows = ReleaseOfInformation.objects.filter(client=client, recipient=None, starts_at__lte=Now())
     found = list(rows.annotate(is_live=Case(When(LIVE, then=Value(True)), default=Value(False))))
-    named = Agency.objects.in_bulk({agency for row in found for agency in row.partners})
+    without = counted_without(client)
+    partners = {agency for row in found for agency in row.partners} | set(without.partners if without else ())
+    named = Agency.objects.in_bulk(partners)
     labels = dict(ReleaseClass.choices(_))
-    return [
+    shown = _shown_there(client) if any(ReleaseClass.CONFIRM in row.classes for row in found) else []
+    lines = [
         Shared(
             Way.COUNTED,
             None,
             [labels.get(one, one) for one in row.classes],
             row.starts_at,
-            min(row.revoked_at or row.ends_at, row.ends_at),
+            until := min(row.revoked_at or row.ends_at, row.ends_at),
             row.is_live,
             [],
             release=row,
             partners=tuple(named[one] for one in row.partners if one in named),
+            asked=[
+                (agency, day)
+                for agency, day in shown
+                if timezone.localdate(row.starts_at) <= day <= timezone.localdate(until)
+            ]
+            if ReleaseClass.CONFIRM in row.classes
+            else None,
         )
         for row in found
     ]
+    if without is not None:
+        lines.append(
+            Shared(
+                Way.COUNTED,
+                None,
+                [labels[ReleaseClass.COUNT.value]],
+                without.recorded_at,
+                without.ends_at,
+                True,
+                [],
+                partners=tuple(named[one] for one in without.partners if one in named),
+            )
+        )
+    return lines
+
+
+def _shown_there(client: Client) -> list[tuple[str, date]]:
+    """Which agency was shown a record beside ours, each once a day, newest first (`linking.review`)."""
+    own = LedgerEntry.objects.filter(
+        agency_id=current_actor().agency_id, verb="link.shown_there", target_id=str(client.pk)
+    )
+    days = ((why, timezone.localdate(at)) for why, at in own.order_by("-id").values_list("why", "at"))
+    return list(dict.fromkeys(days))

@@ -2,15 +2,22 @@
 
 casehub_app works under row security; append-only tables take no change from it. casehub_reporter reads
 the columns whose fields are classified linkable or open, and nothing else. casehub_shredder reads the same of
-tables about clients, and may empty the direct ones or delete the rows that are nothing else. casehub_linker
-has what a model's `linker_may` says; such a model that belongs to no agency is not casehub_app's at all.
+tables about clients, counted or not, and may empty the direct ones or delete the rows that are nothing else,
+and what a model's `shredder_may` says. casehub_linker has what `linker_may` says; such a model that belongs
+to no agency is not casehub_app's at all.
 """
 
 from django.apps import apps
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from agencies.privacy import Privacy, client_path, reporter_columns, shredded_fields
+from agencies.privacy import (
+    Privacy,
+    client_path,
+    reporter_columns,
+    shredded_fields,
+    unidentifying_columns,
+)
 
 
 def apply(connection: BaseDatabaseWrapper) -> None:
@@ -39,17 +46,20 @@ def apply(connection: BaseDatabaseWrapper) -> None:
                 statements.append(f'REVOKE ALL ON "{table}" FROM casehub_app')
         privacy = getattr(model, "privacy", None)
         if isinstance(privacy, Privacy):
-            columns = ", ".join(f'"{column}"' for column in reporter_columns(model))
-            if columns:
-                statements.append(f'GRANT SELECT ({columns}) ON "{table}" TO casehub_reporter')
-            if columns and client_path(model):
-                statements.append(f'GRANT SELECT ({columns}) ON "{table}" TO casehub_shredder')
+            if counted := _columns(reporter_columns(model)):
+                statements.append(f'GRANT SELECT ({counted}) ON "{table}" TO casehub_reporter')
+            if (seen := _columns(unidentifying_columns(model))) and client_path(model):
+                statements.append(f'GRANT SELECT ({seen}) ON "{table}" TO casehub_shredder')
                 statements += [
                     f'GRANT {right} ON "{table}" TO casehub_shredder' for right in shredding(model)
                 ]
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+
+
+def _columns(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def is_for_linking_alone(model: type[models.Model]) -> bool:
@@ -62,10 +72,11 @@ def shredding(model: type[models.Model]) -> list[str]:
     """What the forgetting of a client may do to this table, as PostgreSQL spells rights."""
     if getattr(model, "records_shredding", False):
         return ["INSERT", "UPDATE (key_destroyed_at, changed_at)"]
+    more = list(getattr(model, "shredder_may", ()))
     going = shredded_fields(model, cut_source=True)
     if not going:
-        return []
+        return more
     if Privacy.of(model).whole:
-        return ["DELETE"]
+        return [*more, "DELETE"]
     columns = [field.column for field in model._meta.local_concrete_fields if field.name in going]
-    return [f"UPDATE ({', '.join(column for column in columns if column)})"]
+    return [*more, f"UPDATE ({', '.join(column for column in columns if column)})"]

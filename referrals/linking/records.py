@@ -22,7 +22,7 @@ from agencies.scope.linking import linking
 from referrals.linkage import join, normalise
 from referrals.linkage.tokens import LENGTH, MOST_TOKENS
 from referrals.linking import turns
-from referrals.models import LIVE, Client, LinkRecord, ReleaseOfInformation, Shredding
+from referrals.models import LIVE, Client, CountObjection, LinkRecord, ReleaseOfInformation, Shredding
 from referrals.picklists import ReleaseClass
 
 # An agency that may do without releases makes its tokens anew after so long.
@@ -101,9 +101,17 @@ def wanted(epoch: int) -> QuerySet[Client]:
     takes_part, without = _standing()
     if not takes_part:
         return Client.objects.none()
-    may = Q() if without else Q(Exists(counted))
+    may = ~_objects() | Q(Exists(counted)) if without else Q(Exists(counted))
     shredded = Shredding.objects.filter(client=OuterRef("pk"))
     return Client.objects.filter(may, ~Exists(there), ~Exists(shredded)).order_by("recorded_at", "pk")
+
+
+def _objects() -> Q:
+    """Whoever took a release to the hub back, or does not want to be counted: no tokens but under a new one."""
+    back = ReleaseOfInformation.objects.filter(
+        client=OuterRef("pk"), recipient=None, revoked_at__isnull=False
+    )
+    return Q(Exists(CountObjection.objects.filter(client=OuterRef("pk")))) | Q(Exists(back))
 
 
 def _standing() -> tuple[bool, bool]:
@@ -126,15 +134,16 @@ def _check(tokens: Sequence[Token], epoch: int, version: int) -> None:
 
 
 def _basis(client: Client) -> _Basis:
-    """The live release that ends last, held until this transaction ends, so that a revocation waits."""
+    """The newest live release, which may name fewer than one before; held until this transaction ends, so that
+    a revocation waits."""
     live = ReleaseOfInformation.objects.filter(
         LIVE, client=client, recipient=None, classes__contains=[ReleaseClass.COUNT.value]
     )
-    release = live.order_by("-ends_at", "pk").select_for_update(of=("self",), no_key=True).first()
+    release = live.order_by("-recorded_at", "pk").select_for_update(of=("self",), no_key=True).first()
     if release is not None:
         confirms = ReleaseClass.CONFIRM.value in release.classes
         return _Basis(release, release.ends_at, release.partners, confirms)
-    if not all(_standing()):
+    if not all(_standing()) or Client.objects.filter(_objects(), pk=client.pk).exists():
         raise ValidationError(_("No release lets this client be counted now. Nothing was kept."))
     own = current_actor().agency_id
     return _Basis(None, timezone.now() + _WITHOUT, [one for one in linknet.partners() if one != own], False)

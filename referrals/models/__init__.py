@@ -16,7 +16,13 @@ from referrals.models.linkage import (
     LinkRecord,
     LinkToken,
 )
-from referrals.models.releases import LIVE, CompelledDisclosure, ReleaseOfInformation, SigningRule
+from referrals.models.releases import (
+    LIVE,
+    CompelledDisclosure,
+    CountObjection,
+    ReleaseOfInformation,
+    SigningRule,
+)
 from referrals.models.retention import LegalHold, Shredding
 from referrals.models.review import LinkAnswer
 
@@ -27,6 +33,7 @@ __all__ = [
     "ColumnMapping",
     "CompelledDisclosure",
     "ContactCard",
+    "CountObjection",
     "Disclosure",
     "Draft",
     "Enrollment",

@@ -85,6 +85,8 @@ class Disclosure(Scoped):
     withdrawn_at = models.DateTimeField(null=True, blank=True)
 
     client_by = "handover__client_id"
+    # With its release, by trigger.
+    shredder_may = ("UPDATE (withdrawn_at, changed_at)",)
     sealed_about_itself = True
     privacy = Privacy(
         direct={"sealed_e2e", "tag"},

@@ -32,7 +32,9 @@ class LinkRecord(Scoped):
     to `number`. Who is deleted here takes all of them along.
     """
 
-    client = models.OneToOneField(Client, models.CASCADE, related_name="link_record", db_constraint=False)
+    client = models.ForeignKey(
+        Client, models.CASCADE, related_name="link_record", db_constraint=False, db_index=False
+    )
     release = models.ForeignKey(
         ReleaseOfInformation, models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False
     )
@@ -54,6 +56,8 @@ class LinkRecord(Scoped):
     class Meta:
         ordering = ["number"]
         constraints = [
+            # With the agency: a unique client alone would tell who tries whether another agency's is counted.
+            models.UniqueConstraint(fields=["client", "agency"], name="a_client_is_counted_once"),
             # What tokens, pairs and people refer to, so that they carry the end itself.
             models.UniqueConstraint(fields=["number", "ends_at"], name="a_link_record_carries_its_end"),
         ]

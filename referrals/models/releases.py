@@ -87,6 +87,8 @@ class ReleaseOfInformation(Scoped):
     revoked_how = PicklistField(picklists.RevocationWay, blank=True)
     revoked_by = models.ForeignKey("agencies.User", models.SET_NULL, null=True, blank=True, related_name="+")
 
+    # Nothing is allowed of whoever was forgotten, and what was taken back does not come back with a dump.
+    shredder_may = ("UPDATE (revoked_at, revoked_how, changed_at)",)
     privacy = Privacy(
         linkable={
             "client",
@@ -171,6 +173,29 @@ class ReleaseOfInformation(Scoped):
     def last_day(self) -> date:
         """The last whole day on which it lives, if it isn't revoked."""
         return timezone.localdate(self.ends_at - timedelta(microseconds=1))
+
+
+class CountObjection(Scoped):
+    """That a client does not want to be counted, said where no release had to be asked for (ADR 0016).
+
+    No token of theirs exists without a release from then on. A release to the hub that was revoked says the
+    same, without a row. It is not taken back: who wants to be counted after all signs a release.
+    """
+
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_constraint=False)
+    worker = models.ForeignKey("agencies.User", models.SET_NULL, null=True, blank=True, related_name="+")
+
+    shredder_may = ("INSERT",)
+    privacy = Privacy(linkable={"client", "worker"})
+
+    class Meta:
+        ordering = ["-recorded_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "client"], name="a_client_objects_to_counting_once"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class CompelledDisclosure(Scoped):

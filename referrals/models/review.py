@@ -29,7 +29,11 @@ class LinkAnswer(Scoped):
 
     linker_may = ("SELECT",)
     not_counted = True
-    privacy = Privacy(linkable={"client", "pair", "verdict", "worker", "answered_at", "hidden_until"})
+    privacy = Privacy(
+        direct={"pair", "verdict"},
+        linkable={"client", "worker", "answered_at", "hidden_until"},
+        whole=True,
+    )
 
     class Meta:
         ordering = ["-answered_at", "pk"]
