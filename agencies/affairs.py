@@ -124,9 +124,9 @@ def sign_agreement(
 
 def may_do_without_release() -> bool:
     """Whether no award of the acting agency carries a rule under which nothing of a client may be told, in
-    tokens either, without a signed release."""
+    tokens either, without a signed release; of one that says nothing it may be."""
     awards = Award.objects.filter(agency_id=current_actor().agency_id)
-    return all(set(award.regimes) <= {Regime.NONE.value} for award in awards)
+    return all(award.regimes == [Regime.NONE.value] for award in awards)
 
 
 def agreements() -> models.QuerySet[SharingAgreement]:

@@ -23,6 +23,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from agencies import actions, vault
 from agencies.models import Agency
+from referrals import shredders
 
 BIN = Path(sys.executable).parent
 QUIET = ["--loglevel", "WARNING"]
@@ -42,6 +43,7 @@ def prepare() -> None:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", database="owner", verbosity=0, interactive=False)
             grant_what_roles_say()
+        let_go_again()
         settings.INBOX.mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("collectstatic", verbosity=0, interactive=False)
 
@@ -50,6 +52,12 @@ def grant_what_roles_say() -> None:
     """After a migration: a role that a release changed holds at every agency from now on."""
     for agency in Agency.objects.all():
         actions.sync_grants(agency)
+
+
+def let_go_again() -> None:
+    """Before anything is served: what was shredded or taken back, and came back with a dump, goes again."""
+    for agency in Agency.objects.all():
+        shredders.go_again(agency)
 
 
 def _leave(*_: object) -> None:

@@ -16,7 +16,7 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import CharField, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Cast, Coalesce, Greatest, TruncDate
+from django.db.models.functions import Cast, Coalesce, Greatest, Now, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,6 +30,7 @@ from referrals import actions
 from referrals.models import (
     Client,
     ContactCard,
+    CountObjection,
     Disclosure,
     Draft,
     Enrollment,
@@ -37,12 +38,14 @@ from referrals.models import (
     Handover,
     LegalHold,
     Referral,
+    ReleaseOfInformation,
     Screening,
     Service,
     Shredding,
     Touchpoint,
 )
-from referrals.picklists import ShredReason
+from referrals.picklists import RevocationWay, ShredReason
+from referrals.releases import objection_id
 
 log = logging.getLogger(__name__)
 
@@ -225,6 +228,9 @@ def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False
         fingerprints = vault.subject_fingerprints(actor.agency_id, going)
         lost = _without_key(going, fingerprints)
         going = [client for client in going if client not in lost]
+        taken_back = _take_back(
+            ReleaseOfInformation.objects.filter(client__in=going), RevocationWay.FORGOTTEN
+        )
         went, own_keys = _empty(going, cut_source=cut_source)
         lines = Shredding.objects.bulk_create(
             Shredding(
@@ -241,7 +247,7 @@ def shred(clients: Iterable[UUID], *, why: ShredReason, cut_source: bool = False
         )
     if going:
         ledger.record("identity.shredded", rows=len(going))
-        vault.destroy_subject_keys(actor.agency_id, [*going, *own_keys])
+        vault.destroy_subject_keys(actor.agency_id, [*going, *own_keys, *taken_back])
         transaction.on_commit(partial(say_when, actor.agency_id))
     return lines
 
@@ -316,6 +322,14 @@ def _empty(clients: Sequence[UUID], *, cut_source: bool) -> tuple[dict[UUID, dic
     return went, own_keys
 
 
+def _take_back(releases: QuerySet[ReleaseOfInformation], how: RevocationWay) -> list[UUID]:
+    """Revoke those that are not; their ids. What lies under them goes with them, by trigger."""
+    going = releases.filter(revoked_at=None)
+    found = list(going.order_by().values_list("pk", flat=True))
+    going.filter(pk__in=found).update(revoked_at=Now(), revoked_how=how, changed_at=Now())
+    return found
+
+
 def _nothing(model: type[models.Model], name: str) -> Any:
     field = model._meta.get_field(name)
     if getattr(field, "null", False):
@@ -364,11 +378,10 @@ def shredding_of(client: Client) -> Shredding | None:
 def by_night(agency: Agency) -> int:
     """Forget who is due at the agency, a few at a time, each in a transaction of its own; how many.
 
-    Before it, what was shredded once is shredded again where a restored backup or an old key file brought it
-    back.
+    Before it, what was shredded or taken back once goes again where a restored backup or an old key file
+    brought it back.
     """
-    say_when(agency.pk)
-    again = _again(agency)
+    again = go_again(agency)
     gone = 0
     while True:
         with acting_as(Actor.hub(agency, Permission.CARD_KEEP)):
@@ -379,8 +392,10 @@ def by_night(agency: Agency) -> int:
             return again + gone
 
 
-def _again(agency: Agency) -> int:
-    """Shred anew what came back; how many clients. The ledger says so, and the log."""
+def go_again(agency: Agency) -> int:
+    """Let go anew what came back; how many clients were shredded. The ledger says so, and the log. Called
+    before a hub serves too, as a dump may be from before somebody took a release back."""
+    say_when(agency.pk)
     with acting_as(Actor.hub(agency, Permission.CARD_KEEP)):
         with shredding():
             done = Shredding.objects.exclude(key_destroyed_at=None).values_list("client_id", flat=True)
@@ -391,7 +406,27 @@ def _again(agency: Agency) -> int:
             vault.destroy_subject_keys(agency.pk, keys)
         destroyed = vault.shredded_subjects(agency.pk)
         _drop_rows_of(destroyed)
+        _take_back_again(destroyed)
         return len(shred(destroyed, why=ShredReason.RESTORED)) if destroyed else 0
+
+
+def _take_back_again(destroyed: Sequence[UUID]) -> None:
+    """A release that was taken back, and a word against being counted, stand among the destroyed keys."""
+    marks = frozenset(destroyed)
+    if not marks:
+        return
+    back = ReleaseOfInformation.objects.filter(client=OuterRef("pk"), recipient=None).exclude(revoked_at=None)
+    said = CountObjection.objects.filter(client=OuterRef("pk"))
+    with shredding():
+        again = _take_back(ReleaseOfInformation.objects.filter(pk__in=marks), RevocationWay.AGAIN)
+        silent = Client.objects.filter(~Exists(back), ~Exists(said)).order_by()
+        unheard = [client for client in silent.values_list("pk", flat=True) if objection_id(client) in marks]
+        CountObjection.objects.bulk_create(
+            CountObjection(agency_id=current_actor().agency_id, client_id=client) for client in unheard
+        )
+    if again or unheard:
+        log.error("%s releases that had been taken back came back", len(again) + len(unheard))
+        ledger.record("release.came_back", rows=len(again) + len(unheard))
 
 
 def _drop_rows_of(destroyed: Sequence[UUID]) -> None:

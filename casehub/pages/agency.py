@@ -131,11 +131,14 @@ class AwardForm(forms.Form):
         label=_("Confidentiality rules it carries"),
         choices=Regime.choices,
         widget=forms.CheckboxSelectMultiple,
-        required=False,
+        error_messages={"required": _("Tick the rules it carries, or that it carries none of these.")},
     )
 
     def clean(self) -> dict[str, Any]:
-        return _ordered(self, super().clean() or {})
+        given = _ordered(self, super().clean() or {})
+        if Regime.NONE in given.get("regimes", []) and len(given["regimes"]) > 1:
+            self.add_error("regimes", _("None of these, or some of them: not both."))
+        return given
 
 
 class LinkForm(forms.Form):

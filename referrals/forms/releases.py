@@ -194,6 +194,10 @@ class ReleaseForm(forms.Form):
                 self.add_error("purpose", _("Say what it is for."))
         if said.get("signer") == SignerCapacity.MINOR and not said.get("rule"):
             self.add_error("rule", _("Choose the rule by which a minor may sign alone."))
+        if said.get("signer") == SignerCapacity.MINOR and not said.get("age") and "age" not in self.errors:
+            self.add_error(
+                "age", _("Give the client's age: the rule names from which one a minor signs alone.")
+            )
         if said.get("signer") in FOR_SOMEBODY_ELSE:
             if not said.get("is_suspected"):
                 self.add_error(

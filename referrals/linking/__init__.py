@@ -11,7 +11,7 @@ from referrals.linking.bulk import bulk, is_due
 from referrals.linking.decisions import decide, undo
 from referrals.linking.departures import end_epoch, sweep
 from referrals.linking.people import component, recompute
-from referrals.linking.records import leave, renew, store, wanted
+from referrals.linking.records import is_counted_without, leave, renew, store, wanted
 from referrals.linking.turns import hold
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "decide",
     "end_epoch",
     "hold",
+    "is_counted_without",
     "is_due",
     "leave",
     "link_new",

@@ -107,11 +107,17 @@ def wanted(epoch: int) -> QuerySet[Client]:
 
 
 def _objects() -> Q:
-    """Whoever took a release to the hub back, or does not want to be counted: no tokens but under a new one."""
+    """Whoever took a release to the hub back, or does not want to be counted: tokens only under a new one."""
     back = ReleaseOfInformation.objects.filter(
         client=OuterRef("pk"), recipient=None, revoked_at__isnull=False
     )
     return Q(Exists(CountObjection.objects.filter(client=OuterRef("pk")))) | Q(Exists(back))
+
+
+def is_counted_without(client: Client) -> bool:
+    """Whether the client is counted, or would be, without a release: the agency may, and they have not said
+    that they don't want it."""
+    return all(_standing()) and not Client.objects.filter(_objects(), pk=client.pk).exists()
 
 
 def _standing() -> tuple[bool, bool]:
@@ -134,8 +140,8 @@ def _check(tokens: Sequence[Token], epoch: int, version: int) -> None:
 
 
 def _basis(client: Client) -> _Basis:
-    """The newest live release, which may name fewer than one before; held until this transaction ends, so that
-    a revocation waits."""
+    """The newest live release, which may name fewer than one before. It is held until this transaction ends,
+    so that a revocation waits."""
     live = ReleaseOfInformation.objects.filter(
         LIVE, client=client, recipient=None, classes__contains=[ReleaseClass.COUNT.value]
     )
@@ -143,7 +149,7 @@ def _basis(client: Client) -> _Basis:
     if release is not None:
         confirms = ReleaseClass.CONFIRM.value in release.classes
         return _Basis(release, release.ends_at, release.partners, confirms)
-    if not all(_standing()) or Client.objects.filter(_objects(), pk=client.pk).exists():
+    if not is_counted_without(client):
         raise ValidationError(_("No release lets this client be counted now. Nothing was kept."))
     own = current_actor().agency_id
     return _Basis(None, timezone.now() + _WITHOUT, [one for one in linknet.partners() if one != own], False)

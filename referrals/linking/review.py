@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -353,7 +354,7 @@ def _decided(me: int) -> QuerySet[LinkDecision]:
 def _standing(id: UUID) -> list[LinkDecision]:
     """What is decided of a pair of ours and not taken back."""
     with linking(whole=True):
-        rows = list(_decided(current_actor().agency_id).filter(undone_by=None))
+        rows = list(_decided(current_actor().agency_id).filter(undone_by=None).select_related("undone_by"))
     return [one for one in rows if _id_of(one.a_client, one.b_client) == id]
 
 
@@ -389,6 +390,7 @@ def _names(agencies: Collection[int]) -> dict[int, str]:
 
 def _pairs(seen: Sequence[_Seen], answers: Mapping[UUID, LinkAnswer]) -> list[Pair]:
     names = _names({one.theirs.agency for one in seen})
+    _enter_asking(seen)
     return [
         Pair(
             id=one.id,
@@ -400,6 +402,15 @@ def _pairs(seen: Sequence[_Seen], answers: Mapping[UUID, LinkAnswer]) -> list[Pa
         )
         for one in seen
     ]
+
+
+def _enter_asking(seen: Sequence[_Seen]) -> None:
+    """Into the ledgers of the others: that we were shown their clients beside ours, for the clients' own
+    lists. In one statement, and by what we are shown anyway."""
+    if seen:
+        numbers = [one.mine.number for one in seen], [one.theirs.number for one in seen]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT casehub_enter_asking(%s, %s)", [*numbers])
 
 
 def _id_of(one: UUID, other: UUID) -> UUID:

@@ -25,6 +25,7 @@ from referrals.linking import review
 from referrals.models import Client
 from referrals.picklists import ContactGiven, ScreeningTool
 from referrals.queries import Moment, Record
+from referrals.releases import to_look_at
 from referrals.web import lanes, releases
 from referrals.web.cards import closed_state, sealed_card
 from referrals.web.deeds import deed
@@ -119,6 +120,7 @@ class ClientView(ClientPage):
             "may_restrict": self.actor.may(Permission.CLIENT_RESTRICT),
             "may_forget": self.actor.may(Permission.CARD_KEEP),
             "releases": releases.badges(found),
+            "to_look_at": [(one, releases.to_words(one)) for one in to_look_at(found)],
             "is_closed": queries.is_closed_to_colleagues(found),
             "count_misses": missing_words(review.missing_of(found)),
             "looked": self._looked(found) if self.actor.may(Permission.LEDGER_READ) else None,

@@ -20,7 +20,7 @@ from referrals.forms.clients import FilterForm, FindForm
 from referrals.models import Client, Draft, Referral
 from referrals.web.cards import closed_state
 from referrals.web.entry import ENTRIES, entry_url
-from referrals.web.releases import expiring_of_mine, to_words
+from referrals.web.releases import expiring_of_mine, to_look_at_of_mine, to_words
 from referrals.web.words import day_words
 
 DAY_ROWS = 12
@@ -99,6 +99,9 @@ class Caseload(AgencyView):
             "offers": offers,
             "drafts": drafts_kept(),
             "expiring": [(one, queries.code_of(one.client), to_words(one)) for one in expiring_of_mine()[:6]],
+            "to_look_at": [
+                (one, queries.code_of(one.client), to_words(one)) for one in to_look_at_of_mine()[:6]
+            ],
             "seen": seen,
         }
         return TemplateResponse(request, "referrals/day.html", context)

@@ -26,7 +26,7 @@ from agencies import linknet
 from agencies.models import Agency
 from agencies.roles import Permission
 from agencies.scope import current_actor
-from referrals import queries, releases
+from referrals import linking, queries, releases
 from referrals.forms.questions import label_of
 from referrals.forms.releases import HUB, HUB_HOLDS, CompelledForm, ReleaseForm, holds
 from referrals.models import Client, CompelledDisclosure, ReleaseOfInformation, SigningRule
@@ -148,6 +148,7 @@ class Releases(ClientPage):
             ],
             "shared": [_Line(one) for one in releases.shared(found)],
             "may_edit": self.actor.may(Permission.CLIENT_EDIT),
+            "is_counted_without": linking.is_counted_without(found) and not releases.to_count(found),
         }
         return TemplateResponse(request, "referrals/releases.html", context)
 
@@ -257,6 +258,11 @@ class _Line:
     def under(self) -> str:
         if self.one.compelled is not None:
             return _("Without a release: %(basis)s") % {"basis": self.one.compelled.get_basis_display()}
+        if self.one.way is Way.COUNTED and self.one.release is None:
+            return _(
+                "Without a release: counted once by tokens, which the agency may do because no rule of its "
+                "awards asks for one and it has signed so with the network"
+            )
         return _("Release %(number)s") % {"number": str(self.one.release.pk)[:8]} if self.one.release else ""
 
     @property
@@ -267,7 +273,14 @@ class _Line:
     def looked(self) -> str:
         """Who looked, and when."""
         if self.one.way is Way.COUNTED:
-            return _("Nobody can: a token only counts")
+            if self.one.asked is None:
+                return _("Nobody can: a token only counts")
+            said = [
+                _("%(agency)s was asked on %(day)s")
+                % {"agency": agency, "day": date_format(day, "SHORT_DATE_FORMAT")}
+                for agency, day in self.one.asked
+            ]
+            return "; ".join(said) or _("Nobody was asked yet whether it is the same person")
         if self.one.way is Way.COMPELLED and self.one.until is None:
             return _("Not known: it went on paper or aloud")
         if not self.one.looked:
@@ -449,7 +462,9 @@ class ReleaseNew(Entry):
             longer_reason=said["longer_reason"],
             signature=signature,
         )
-        return releases.sign(client=self.client, terms=terms, renews=self.renewed, id=id)
+        # To somebody else it is another release, and no renewal.
+        is_same = self.renewed is not None and self.renewed.recipient_id == terms.recipient_id
+        return releases.sign(client=self.client, terms=terms, renews=self.renewed if is_same else None, id=id)
 
     def after(self) -> str:
         assert self.client is not None
@@ -579,8 +594,28 @@ class ReleaseRevoke(ClientPage):
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
-            messages.success(request, _("Taken back. From this moment it opens nothing and counts nowhere."))
+            messages.success(request, _said_back(found))
         return redirect("referrals:release", found.pk)
+
+
+def _said_back(release: ReleaseOfInformation) -> str:
+    if release.recipient is None:
+        return _("Taken back. From this moment the client is counted nowhere by tokens.")
+    return _(
+        "Taken back. From this moment %(to)s can open nothing that a release of this client allowed."
+    ) % {"to": release.recipient}
+
+
+class NotCounted(ClientPage):
+    """Notes that the client does not want to be counted, where no release had to be asked for."""
+
+    needs = {"POST": Permission.CLIENT_EDIT}
+
+    def post(self, request: HttpRequest, client: UUID) -> HttpResponse:
+        found = self.find_client(client)
+        releases.object_to_counting(client=found)
+        messages.success(request, _("Noted. From this moment the client is counted nowhere by tokens."))
+        return redirect("referrals:releases", found.pk)
 
 
 # What the law took
@@ -633,9 +668,15 @@ def expiring_of_mine() -> QuerySet[ReleaseOfInformation]:
     return releases.expiring().filter(client__worker_id=queries.me())
 
 
+def to_look_at_of_mine() -> QuerySet[ReleaseOfInformation]:
+    """Releases of the acting worker's clients whose signature the record speaks against by now."""
+    return releases.to_look_at().filter(client__worker_id=queries.me())
+
+
 urlpatterns = [
     path("clients/<uuid:client>/releases/", Releases.as_view(), name="releases"),
     path("clients/<uuid:client>/releases/new/", ReleaseNew.as_view(), name="release_new"),
+    path("clients/<uuid:client>/not-counted/", NotCounted.as_view(), name="release_not_wanted"),
     path("clients/<uuid:client>/shared.pdf", SharedPaper.as_view(), name="shared_paper"),
     path("clients/<uuid:client>/compelled/new/", CompelledNew.as_view(), name="compelled_new"),
     path("clients/releases/<uuid:release>/", ReleaseView.as_view(), name="release"),

@@ -14,7 +14,7 @@ from agencies import affairs
 from agencies.models import LedgerEntry
 from agencies.scope import NotAllowed
 from referrals import disclosures, notices, picklists, releases
-from referrals.models import CompelledDisclosure, Disclosure, ReleaseOfInformation, SigningRule
+from referrals.models import Client, CompelledDisclosure, Disclosure, ReleaseOfInformation, SigningRule
 from referrals.picklists import CompelledBasis, DisclosureClass, ReleaseClass, ReleasePurpose
 from referrals.releases import Signature, State, Terms, Way
 from tests.attacks import postgres
@@ -60,6 +60,13 @@ def refused(world, client, said):
         releases.sign(client=client, terms=said)
     with world.acting("A"):
         assert not ReleaseOfInformation.objects.exists()
+    return set(error.value.message_dict)
+
+
+def refused_too(world, client, said):
+    """The same beside releases that stand."""
+    with world.acting("A"), pytest.raises(ValidationError) as error:
+        releases.sign(client=client, terms=said)
     return set(error.value.message_dict)
 
 
@@ -121,13 +128,16 @@ def test_nobody_else_reads_it_not_even_its_recipient(world, client):
         ("B", {"signature": {"interpreter": ""}}, "interpreter"),
         ("B", {"signature": {"copy_given": ""}}, "copy_given"),
         ("B", {"signature": {"signer": "trafficker"}}, "signer"),
-        ("B", {"signature": {"signer": "minor"}}, "rule"),
+        ("B", {"signature": {"signer": "minor"}}, "age"),
         ("B", {"signature": {"signer": "minor", "age": 15}}, "signer"),
         ("B", {"signature": {"signer": "parent"}}, "is_suspected"),
         ("B", {"signature": {"signer": "parent", "is_suspected": True}}, "signer"),
         ("B", {"signature": {"signer": "guardian", "is_suspected": True}}, "signer"),
         ("B", {"signature": {"signer": "representative", "is_suspected": True}}, "signer"),
         ("B", {"signature": {"on": 1}}, "on"),
+        ("B", {"signature": {"on": -91}}, "on"),
+        ("B", {"starts_on": 91, "ends_on": 100}, "starts_on"),
+        ("B", {"starts_on": 89, "ends_on": 100, "signature": {"on": -2}}, "starts_on"),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -138,7 +148,7 @@ def test_what_is_refused_says_which_answer_it_was(world, client, to, changed, fi
         if name in ("ends_on", "starts_on") and value is not None
     }
     if "on" in changed.get("signature", {}):
-        days["signature"] = {"on": TODAY() + timedelta(days=1)}
+        days["signature"] = {"on": TODAY() + timedelta(days=changed["signature"]["on"])}
     assert field in refused(world, client, terms(world, to, **{**changed, **days}))
 
 
@@ -220,7 +230,7 @@ def test_a_minor_signs_alone_only_where_the_agencys_table_says_so(world, rule, b
 
 def test_a_rule_that_ended_lets_nobody_sign_and_stays_with_what_was_signed(world, rule):
     client = world.client("A", age_band="13_17")
-    said = terms(world, signature={"signer": "minor", "rule": rule})
+    said = terms(world, signature={"signer": "minor", "rule": rule, "age": 15})
     with world.acting("A"):
         made = releases.sign(client=client, terms=said)
     with world.acting("A", "data_lead"):
@@ -233,7 +243,7 @@ def test_a_rule_that_ended_lets_nobody_sign_and_stays_with_what_was_signed(world
 
 def test_a_rule_of_another_agency_is_none(world, rule):
     client = world.client("B")
-    said = terms(world, "A", signature={"signer": "minor", "rule": rule})
+    said = terms(world, "A", signature={"signer": "minor", "rule": rule, "age": 15})
     with world.acting("B"), pytest.raises(ValidationError):
         releases.sign(client=client, terms=said)
     with pytest.raises(IntegrityError):
@@ -274,6 +284,54 @@ def test_a_client_whom_the_record_calls_a_minor_signs_alone_only_when_grown(worl
         return
     with world.acting("A"):
         assert releases.sign(client=client, terms=said).signer == "client"
+
+
+@pytest.mark.parametrize(
+    ("signer", "band", "age", "field"),
+    [
+        ("minor", "0_12", 16, "age"),
+        ("minor", "0_12", 13, None),
+        ("client", "13_17", 19, "age"),
+        ("client", "25_59", 24, "age"),
+        ("client", "not_asked", 40, None),
+        ("parent", "13_17", 17, None),
+        ("parent", "13_17", 18, "signer"),
+        ("guardian", "13_17", 18, "signer"),
+        ("guardian", "not_asked", 30, "signer"),
+    ],
+)
+def test_an_age_that_is_said_fits_the_record_and_who_signs(world, rule, signer, band, age, field):
+    client = world.client("A", age_band=band)
+    said = terms(world, signature={"signer": signer, "age": age, "is_suspected": False})
+    if field:
+        assert refused(world, client, said) == {field}
+        return
+    with world.acting("A"):
+        assert releases.sign(client=client, terms=said).signer == signer
+
+
+def test_who_came_years_ago_may_be_older_now(world, rule):
+    client = world.client("A", age_band="0_12")
+    with world.acting("A"):
+        Client.objects.filter(pk=client.pk).update(recorded_at=Now() - timedelta(days=5 * 365))
+        client.refresh_from_db()
+        releases.sign(client=client, terms=terms(world, signature={"signer": "minor", "age": 16}))
+    assert "age" in refused_too(world, client, terms(world, signature={"age": 30}))
+
+
+@pytest.mark.parametrize("signer", ["parent", "guardian"])
+def test_a_signature_is_looked_at_again_when_the_trafficker_turns_out_to_be_family(world, signer):
+    client = world.client("A", age_band="13_17")
+    by_kin = world.release(client, "B", signer=signer)
+    world.release(client, "B", signer="representative")
+    world.release(client, "B", signer=signer, ends_at=Now() + timedelta(microseconds=1))
+    with world.acting("A"):
+        assert not releases.to_look_at(client)
+        Client.objects.filter(pk=client.pk).update(relationship_to_trafficker="family")
+        assert list(releases.to_look_at(client)) == [by_kin]
+        assert releases.standing(by_kin).state.is_live, "it is a prompt: whoever knows the client decides"
+        releases.revoke(release=by_kin, how="orally")
+        assert not releases.to_look_at()
 
 
 @pytest.mark.parametrize(
@@ -319,6 +377,11 @@ BY_HAND = {
     "uninformed": ({"risks_explained": False}, "a_release_is_informed"),
     "by a minor": ({"signer": "minor"}, "a_minor_signs_alone_under_a_rule"),
     "revoked": ({"revoked_at": Now(), "revoked_how": "orally"}, "a release is signed before it is revoked"),
+    "signed long before": (
+        {"signed_on": TODAY() - timedelta(days=99)},
+        "within 90 days of its signature",
+    ),
+    "signed some day": ({"signed_on": TODAY() + timedelta(days=3)}, "within 90 days of its signature"),
     "revoked anyhow": ({"revoked_how": "orally"}, "a_revocation_says_how"),
 }
 TO_HUB_BY_HAND = {
@@ -579,6 +642,8 @@ CHECKED = {
 }
 TRIGGERED = [
     "ends_at = statement_timestamp()",
+    "signed_on = signed_on - 100",
+    "renews_id = id, recipient_id = NULL, purpose = 'counting', classes = '{count}', partners = '{1}'",
     "revoked_at = now(), revoked_how = 'orally'",
     "signer = 'minor', rule_id = (SELECT id FROM referrals_signingrule)",
     "signer = 'parent', client_id = (SELECT id FROM referrals_client"
@@ -673,12 +738,40 @@ def test_taking_back_says_how_and_happens_once(world, client):
             releases.revoke(release=release, how="orally")
 
 
-def test_other_releases_go_on(world, client, given, keys):
-    other = world.release(client, "B")
-    with world.acting("A"):
+def test_taking_back_means_the_recipient_and_not_one_paper(world, client, given, keys):
+    """Two of them, as a form was filled in twice, or one was renewed: a word takes back both."""
+    other, coming = (
+        world.release(client, "B"),
+        world.release(client, "B", starts_at=Now() + timedelta(days=2)),
+    )
+    elsewhere, of_another = world.release(client, "C"), world.release(world.client("A"), "B")
+    to_hub = world.release(client)
+    with world.acting("A") as actor:
         disclosures.hand_over(**handing(world, client, keys, release=other))
-        releases.revoke(release=given.disclosures.get().release, how="orally")
-    assert seen_by(world, "B") == 1
+        assert releases.revoke(release=given.disclosures.get().release, how="orally") == 2
+        entered = LedgerEntry.objects.filter(agency_id=actor.agency_id, verb="release.revoked")
+        assert entered.count() == 3
+        standing = ReleaseOfInformation.objects.filter(revoked_at=None)
+        assert set(standing) == {elsewhere, of_another, to_hub}
+        coming.refresh_from_db()
+        assert coming.revoked_how == "orally"
+    assert seen_by(world, "B") == 0
+
+
+def test_what_had_ended_is_not_said_to_be_taken_back(world, client):
+    ended = world.release(client, "B", ends_at=Now() + timedelta(microseconds=1))
+    live = world.release(client, "B")
+    with world.acting("A"):
+        releases.revoke(release=live, how="orally")
+        ended.refresh_from_db()
+        assert ended.revoked_at is None
+
+
+@pytest.mark.parametrize("how", ["forgotten", "again"])
+def test_nobody_says_what_only_the_hub_does(world, client, how):
+    release = world.release(client, "B")
+    with world.acting("A"), pytest.raises(ValidationError):
+        releases.revoke(release=release, how=how)
 
 
 # Renewing, and what is asked for
@@ -695,10 +788,19 @@ def test_renewed_it_is_a_new_row_and_the_old_one_stays(world, client):
         assert states == {old.pk: State.EXPIRING, new.pk: State.LIVE}
         assert not releases.expiring().exists()
         releases.revoke(release=new, how="orally")
-        assert [one.pk for one in releases.expiring()] == [old.pk]
-        new.refresh_from_db()
-        with pytest.raises(ValidationError):
-            releases.renew(release=new, ends_on=TODAY() + timedelta(days=25), signature=SIGNED)
+        assert not releases.expiring().exists(), "both are taken back"
+        for stale in (old, new):
+            with pytest.raises(ValidationError, match="taken back"):
+                releases.renew(release=stale, ends_on=TODAY() + timedelta(days=25), signature=SIGNED)
+            with pytest.raises(ValidationError, match="taken back"):
+                releases.sign(client=client, terms=terms(world), renews=stale)
+
+
+def test_a_renewal_is_of_the_same_client_and_recipient(world, client):
+    old = world.release(client, "B")
+    for other, to in ((world.client("A"), "B"), (client, "C"), (client, None)):
+        with pytest.raises(IntegrityError, match="the same client to the same recipient"):
+            world.release(other, to, renews=old)
 
 
 def test_a_renewal_is_signed_like_the_first(world, client):
@@ -708,20 +810,20 @@ def test_a_renewal_is_signed_like_the_first(world, client):
     assert set(error.value.message_dict) == {"ends_on", "risks_explained"}
 
 
-def test_the_client_is_counted_under_the_one_that_lives_longest(world, client):
+def test_the_client_is_counted_under_what_was_signed_last(world, client):
     with world.acting("A"):
         assert releases.to_count(client) is None
     world.release(client, "B")
     with world.acting("A"):
         assert releases.to_count(client) is None
-    world.release(client, ends_at=Now() + timedelta(days=40))
-    longest = world.release(client, ends_at=Now() + timedelta(days=80))
+    world.release(client, ends_at=Now() + timedelta(days=80))
+    last = world.release(client, ends_at=Now() + timedelta(days=40))
     ended = world.release(client, ends_at=Now() + timedelta(microseconds=1))
     with world.acting("A"):
-        assert releases.to_count(client) == longest
+        assert releases.to_count(client) == last
         assert releases.standing(ended).state is State.ENDED
-        releases.revoke(release=longest, how="orally")
-        assert releases.to_count(client).pk not in (longest.pk, ended.pk)
+        releases.revoke(release=last, how="orally")
+        assert releases.to_count(client) is None
 
 
 def test_the_list_for_the_client_says_what_went_where_and_who_looked(world, client, given):

@@ -1,4 +1,5 @@
-"""The step before a release serves: the first key-encryption key, and migrations as the owner."""
+"""The step before a release serves: the first key-encryption key, migrations as the owner, and that what a
+restored dump brought back goes again."""
 
 from typing import Any
 
@@ -17,3 +18,4 @@ class Command(BaseCommand):
         with running.one_at_a_time():
             call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
             running.grant_what_roles_say()
+            running.let_go_again()
