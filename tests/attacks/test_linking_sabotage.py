@@ -265,6 +265,19 @@ class Door:
         self.bench.run(f"DELETE FROM {table} WHERE number = %s", self.number("A"))
         return self.bench.count("pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == 1
 
+    def what_has_ended_stays_so(self, table: str) -> bool:
+        """C's record ended a moment ago; its release lives on."""
+        self.app("C")
+        said = self.bench.tried(
+            f"UPDATE {table} SET ends_at = ends_at + interval '1 hour' WHERE number = %s", self.number("C")
+        )
+        return said == "RestrictViolation a link record that has ended does not come back"
+
+    def who_revokes_waits_for_a_turn_first(self, table: str) -> bool:
+        """Before the release is locked, so also where none is found."""
+        self.bench.run(f"UPDATE {table} SET revoked_at = now() WHERE false")
+        return self.bench.count("pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == 1
+
     def a_new_award_ends_what_stood_without_a_release(self, table: str) -> bool:
         return self._ends_without(
             "INSERT INTO agencies_award (id, agency_id, funder, number, starts_on, ends_on, regimes)"
@@ -396,6 +409,8 @@ WATCHES = {
     (RECORD, "stands"): Door.nobody_is_counted_without_a_release,
     (RECORD, "takes_part"): Door.nobody_stays_who_takes_no_part,
     ("agencies_agency", "is_unlinked"): Door.a_veto_and_a_leaving_take_the_agencys_records,
+    (RECORD, "has_ended"): Door.what_has_ended_stays_so,
+    ("referrals_releaseofinformation", "in_turn"): Door.who_revokes_waits_for_a_turn_first,
     (RECORD, "in_turn"): Door.who_leaves_waits_for_a_turn,
     ("referrals_releaseofinformation", "is_unlinked"): Door.a_revocation_takes_everything_along,
     ("agencies_award", "is_unlinked"): Door.a_new_award_ends_what_stood_without_a_release,

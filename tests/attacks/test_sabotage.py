@@ -354,6 +354,8 @@ OF_LINKING = {
     ("referrals_linkrecord", "stands"),
     ("referrals_linkrecord", "in_turn"),
     ("referrals_linkrecord", "takes_part"),
+    ("referrals_linkrecord", "has_ended"),
+    ("referrals_releaseofinformation", "in_turn"),
     ("agencies_agency", "is_unlinked"),
     ("referrals_releaseofinformation", "is_unlinked"),
     ("agencies_award", "is_unlinked"),

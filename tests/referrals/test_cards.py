@@ -161,6 +161,14 @@ def test_a_request_that_says_nothing_is_refused(browser, client, raw):
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "name", ["cards_open", "cards_all", "card_save", "cards_older", "cards_reseal", "tokens", "tokens_wanted"]
+)
+def test_a_request_deeper_than_anybody_reads_is_refused_alike(browser, client, name):
+    answer = browser.post(reverse(f"referrals:{name}"), b"[" * 200_000, content_type="application/json")
+    assert (answer.status_code, answer.json()) == (400, {"detail": "This request was not understood."})
+
+
 def test_more_than_200_at_once_are_refused(browser, client):
     assert send(browser, "cards_open", {"clients": [str(uuid.uuid4())] * 201}).status_code == 400
 

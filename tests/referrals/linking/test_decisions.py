@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from agencies.scope import NotAllowed
 from referrals import linking
-from referrals.linking.people import Links, Member, arranged
+from referrals.linkage.cluster import MOST_RECORDS
+from referrals.linking.people import Links, Member, agreed, arranged
 from referrals.models import LinkDecision
 from tests.referrals.linking.network import Network, everybody, people, rows
 
@@ -133,6 +134,77 @@ def test_the_opposite_and_the_impossible_are_refused_and_change_nothing(network,
     assert {one: row[1] for one, row in everybody().items()} == {one: row[1] for one, row in before.items()}
 
 
+def lone(network, letter, first, **more):
+    """Somebody who is like nobody else."""
+    return network.arrives(letter, first, first * 2, "19720911", **more)
+
+
+@pytest.fixture
+def strangers(network):
+    """One at each agency, who are alike in nothing; and two more at A and B, linked by hand."""
+    found = {
+        letter: lone(network, letter, name) for letter, name in zip("ABC", ("Ida", "Zora", "Bo"), strict=True)
+    }
+    found |= {"x": lone(network, "A", "Kit"), "y": lone(network, "B", "Oona")}
+    linking.bulk()
+    decide(network, "A", found, "x", "y", Verdict.TOGETHER)
+    return found
+
+
+def test_to_keep_apart_is_always_taken_and_undone_exactly(network, strangers):
+    """B and C, C and A are one person by their agencies' word; A says of A and B that they are two."""
+    decide(network, "B", strangers, "B", "C", Verdict.TOGETHER)
+    decide(network, "A", strangers, "A", "C", Verdict.TOGETHER)
+    assert numbers(strangers, "ABC") in people()
+    before = everybody()
+    said = decide(network, "A", strangers, "A", "B", Verdict.APART)
+    after = people()
+    assert not any(len(one & numbers(strangers, "ABC")) > 1 for one in after), "whose word holds is not known"
+    assert numbers(strangers, "xy") in after, "who has no part in it keeps the link"
+    linking.bulk()
+    assert people() == after, "the night's run sees it as the arrivals do"
+    undo(network, "A", said)
+    assert everybody() == before
+
+
+def test_what_contradicts_itself_holds_back_nothing_else(network, strangers, monkeypatch):
+    """Two that must and must not be one person: however that came, the others' links stay by night as well."""
+    from referrals.linking import decisions
+
+    monkeypatch.setattr(decisions, "_refuse_contradiction", lambda *_: None)
+    decide(network, "A", strangers, "A", "B", Verdict.APART)
+    decide(network, "A", strangers, "A", "C", Verdict.TOGETHER)
+    decide(network, "B", strangers, "B", "C", Verdict.TOGETHER)
+    was = everybody()
+    linking.bulk()
+    assert numbers(strangers, "xy") in people()
+    assert everybody() == was
+
+
+@pytest.mark.parametrize(
+    ("together", "apart", "held"),
+    [
+        ([(0, 1), (1, 2)], [], [(0, 1), (1, 2)]),
+        ([(0, 1), (1, 2), (2, 3)], [(0, 2)], [(2, 3)]),
+        ([(0, 1), (1, 4)], [], []),
+        ([(0, 1), (1, 2), (1, 3)], [(2, 3)], [(0, 1)]),
+        ([(0, 1), (1, 2), (0, 2)], [(0, 1)], []),
+        ([(0, 1), (2, 3)], [(0, 2), (1, 3)], [(0, 1), (2, 3)]),
+    ],
+    ids=["all", "a way", "one agency's two", "a fork", "a ring", "two that do not meet"],
+)
+def test_links_by_hand_hold_that_are_on_no_way_between_two_kept_apart(together, apart, held):
+    owner = {record: record % 4 for record in range(12)}
+    assert agreed(together, apart, owner) == held
+
+
+def test_more_than_one_person_has_are_held_together_by_nobodys_word():
+    owner = {record: record for record in range(MOST_RECORDS + 1)}
+    line = [(one, one + 1) for one in range(MOST_RECORDS)]
+    assert agreed(line, [], owner) == []
+    assert agreed(line[:-1], [], owner) == line[:-1]
+
+
 # The arrangement itself, over all inputs
 
 records = st.integers(0, 11)
@@ -171,6 +243,47 @@ def test_apart_and_undone_leaves_everybody_who_they_were(links, a, b):
     assert groups(again) == groups(settled)
     assert len(set(apart.values())) == len(groups(apart)), "no two groups are one person"
     assert a == b or apart[a] != apart[b]
+
+
+couples = (
+    st.tuples(records, records)
+    .filter(lambda one: one[0] % 4 != one[1] % 4)
+    .map(lambda one: (min(one), max(one)))
+)
+steps = st.lists(
+    st.tuples(st.sampled_from(["together", "apart", "undo", "link", "unlink"]), couples), max_size=25
+)
+
+
+@given(edges, steps)
+def test_who_somebody_is_does_not_depend_on_what_was_before(links, said):
+    """Any words, in any order, taken back in any other: the ids are those of a computation from nothing."""
+    known = {(a, b): p for a, b, p in across(links)}
+    stands: dict[str, set[tuple[int, int]]] = {"together": set(), "apart": set()}
+
+    def settled(before=None):
+        told = [(*couple, p) for couple, p in known.items()]
+        return persons(
+            arranged(
+                members_of(links, before), Links(told, sorted(stands["together"]), sorted(stands["apart"]))
+            )
+        )
+
+    now = settled()
+    for what, couple in said:
+        if what in stands:
+            stands[what].add(couple)
+        elif what == "undo":
+            for one in stands.values():
+                one.discard(couple)
+        elif what == "link":
+            known[couple] = 0.97
+        else:
+            known.pop(couple, None)
+        now = settled(now)
+        assert now == settled()
+        assert not any(now[a] == now[b] for a, b in stands["apart"])
+    assert len({*now.values()}) == len({frozenset(r for r in now if now[r] == p) for p in now.values()})
 
 
 @given(edges)

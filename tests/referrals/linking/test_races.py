@@ -4,14 +4,20 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 
 from agencies import affairs
 from agencies.models import Agency
 from casehub import celery
-from referrals import linking
-from referrals.linking import arrivals, records, turns
-from tests.referrals.linking.network import Network, people, rows
+from referrals import linking, shredders
+from referrals.linkage import normalise
+from referrals.linkage.keys import Person
+from referrals.linkage.tokens import tokens
+from referrals.linking import arrivals, records, review, turns
+from referrals.picklists import LinkVerdict, ShredReason
+from tests.referrals.linking.network import KEYED, Network, people, rows
+from tests.referrals.linking.test_review import TWINS, asked, doubtful, keep_scorer, say
 
 MARIA, MORE = ("Maria", "Lopez", "19900203"), {"ssn4": "4821", "zip5": "30303"}
 ANN, HERS = ("Ann", "Other", "19810704"), {"ssn4": "7310", "zip5": "60601"}
@@ -222,6 +228,70 @@ def bulk_module():
     import sys
 
     return sys.modules["referrals.linking.bulk"]
+
+
+# Who locks more than one thing
+
+
+@pytest.fixture
+def question(network):
+    keep_scorer()
+    a, _b = doubtful(network, "A", "B")
+    for role in ("caseworker", "data_lead"):
+        network.world.actor("A", role)
+    return a, asked(network, "A")[0].id
+
+
+@pytest.mark.parametrize("act", ["answer", "take back", "store"])
+def test_who_shreds_and_who_answers_wait_for_each_other_in_one_order(network, question, monkeypatch, act):
+    client, pair = question
+    if act == "take back":
+        for letter in "AB":
+            say(network, letter, pair, LinkVerdict.SAME)
+    held, came = threading.Event(), []
+    going = shredders._going
+
+    def slowly(*arguments):
+        held.set()
+        came.append(late.is_waiting())
+        return going(*arguments)
+
+    def answered():
+        held.wait(10)
+        if act == "store":
+            network.store(client, "Una", *TWINS)
+            return
+        with network.world.acting("A"):
+            if act == "answer":
+                review.answer(pair, LinkVerdict.UNSURE)
+            else:
+                review.undo(pair)
+
+    monkeypatch.setattr(shredders, "_going", slowly)
+    late = Meanwhile(answered)
+
+    def shredded():
+        with network.world.acting("A", "data_lead"):
+            return len(shredders.shred([client.pk], why=ShredReason.CLIENT_ASKED))
+
+    assert Meanwhile(shredded).wait() == 1
+    assert came == [True], late.wait()
+    assert isinstance(late.wait(), review.NoPair | ValidationError | None)
+
+
+def test_who_stores_many_and_who_revokes_wait_in_one_order(network):
+    """The second release is taken back once the first record has its new tokens."""
+    made = [network.arrives("A", *MARIA, **MORE), network.arrives("A", *ANN, **HERS)]
+    first, last, dob = ANN
+    held = tokens(Person.of(first=first, last=last, dob=dob, **HERS), KEYED, epoch=1)
+    late = []
+    with network.world.acting("A"):
+        linking.hold([one.client_id for one in made])
+        for one in made:
+            linking.store(client=one.client, tokens=held, epoch=1, version=normalise.VERSION)
+            late = late or [Meanwhile(lambda: network.revoke(made[1].release))]
+            assert late[0].is_waiting()
+    assert late[0].wait() is None
 
 
 # The clock's tasks

@@ -3,17 +3,19 @@
 from functools import cache
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
+from agencies.models import KeyHolder
 from bench.crowd import crowd
-from referrals import linking
+from referrals import linking, shredders
 from referrals.linkage import join, score
 from referrals.linkage.atoms import Said
 from referrals.linkage.keys import Person
 from referrals.linkage.tokens import tokens
 from referrals.linking import review, scorer
 from referrals.models import LinkAnswer, LinkRecord
-from referrals.picklists import LinkVerdict
+from referrals.picklists import LinkVerdict, ShredReason
 from tests.referrals.linking.network import KEYED, Network, people, rows
 
 SURE = {"ssn4": "4821", "zip5": "30303"}
@@ -338,3 +340,116 @@ def test_inside_an_agencys_door_nobody_reads_the_others_answer(network):
             cursor.execute(query)
             assert cursor.fetchall() == []
     assert rows(query) == [("same",)]
+
+
+# When a release has ended
+
+
+def linked_by_hand(network):
+    a, b = doubtful(network, "A", "B")
+    [question] = asked(network, "A")
+    for letter in "AB":
+        say(network, letter, question.id, LinkVerdict.SAME)
+    return a, b, question.id
+
+
+def ended(network, client, how):
+    """The client's release ends: taken back, by the clock, or with the client's identity."""
+    letter = network.world.letter(client.agency_id)
+    if how == "revoked":
+        with network.world.acting(letter):
+            release = client.releases.get()
+        network.revoke(release)
+    elif how == "over":
+        with network.world.acting(letter), connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE referrals_linkrecord SET ends_at = statement_timestamp() + interval '100 ms'"
+                " WHERE client_id = %s",
+                [client.pk],
+            )
+            cursor.execute("SELECT pg_sleep(0.2)")
+    else:
+        with network.world.acting(letter, "data_lead"):
+            shredders.shred([client.pk], why=ShredReason.CLIENT_ASKED)
+
+
+@pytest.mark.parametrize("how", ["revoked", "over", "shredded"])
+@pytest.mark.parametrize("whose", ["A", "B"])
+@pytest.mark.parametrize("together", [True, False], ids=["linked", "parted"])
+def test_what_was_decided_names_nobody_once_either_release_has_ended(network, how, whose, together):
+    a, b, pair = linked_by_hand(network)
+    if not together:
+        with network.world.acting("A"):
+            review.unlink(pair)
+    with network.world.acting("A"):
+        assert [one.agency for one in review.decisions() if not one.is_undone] == ["Agency B"]
+    ended(network, a if whose == "A" else b, how)
+    with network.world.acting("A"):
+        assert [one.agency for one in review.decisions()] == [""]
+        review.undo(pair)
+        assert all(one.is_undone and not one.agency for one in review.decisions())
+
+
+def test_a_new_release_brings_the_name_back_of_a_parting_and_of_no_link(network):
+    a, b, pair = linked_by_hand(network)
+    ended(network, a, "revoked")
+    network.release(a)
+    network.store(a, FIRSTS[0], *TWINS)
+    linking.link_new()
+    with network.world.acting("A"):
+        assert [one.agency for one in review.decisions()] == [""]
+        review.undo(pair)
+        review.answer(pair, LinkVerdict.DIFFERENT)
+    ended(network, b, "revoked")
+    network.release(b)
+    network.store(b, FIRSTS[1], *TWINS)
+    with network.world.acting("A"):
+        assert [one.agency for one in review.decisions() if not one.is_undone] == ["Agency B"]
+
+
+def test_while_linkage_is_off_there_is_no_pair(network):
+    _a, _b, pair = linked_by_hand(network)
+    alike(network, "A", "B")
+    KeyHolder.objects.update(in_use_since=None)
+    with network.world.acting("A"):
+        assert (review.questions(), review.links(), review.decisions()) == ([], [], [])
+        for act in (review.question, review.unlink, review.undo):
+            with pytest.raises(review.NoPair):
+                act(pair)
+
+
+# What others decided
+
+
+def chain(network):
+    """A and B in doubt; by others' word C is A's and D's person: A's release does not name D."""
+    a = arrives(network, "A", FIRSTS[0], *TWINS, partners="BC")
+    b = arrives(network, "B", FIRSTS[1], *TWINS)
+    c, d = (arrives(network, letter, first, *TWINS) for letter, first in (("C", "Zoe"), ("D", "Ida")))
+    linking.link_new()
+    decided(network, "C", c, a)
+    decided(network, "C", c, d)
+    return a, b, c, d
+
+
+def decided(network, by, one, other):
+    with network.world.acting(by):
+        linking.decide(one.pk, other.pk, "together")
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["free", "held together by others"])
+def test_two_people_is_always_taken(world, held):
+    network = Network(world, *"ABCD")
+    keep_scorer()
+    a, b, _c, d = chain(network)
+    if held:
+        decided(network, "D", d, b)
+    assert one_person(a, b, _c, d) is held
+    [question] = [one for one in asked(network, "A") if one.agency == "Agency B"]
+    say(network, "A", question.id, LinkVerdict.DIFFERENT)
+    assert not any({number(a), number(b)} <= one for one in people())
+    assert {one.agency for one in linked(network, "A")} == {"Agency C"}, "what the others see stays theirs"
+    assert {one.agency for one in linked(network, "C")} == {"Agency A", "Agency D"}
+    with network.world.acting("A"):
+        review.undo(question.id)
+    assert one_person(a, b, _c, d) is held

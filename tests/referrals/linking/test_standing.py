@@ -62,6 +62,47 @@ def revoke(network, record):
         releases.revoke(release=record.release, how="orally")
 
 
+def ends(record):
+    """Its time runs out, and nobody has swept."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE referrals_linkrecord SET ends_at = statement_timestamp() + interval '100 ms' WHERE number = %s",
+            [record.number],
+        )
+        cursor.execute("SELECT pg_sleep(0.2)")
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_who_signs_again_after_the_end_is_a_new_record(network, three, swept):
+    """Whether a sweep ran meanwhile or not: the links made by hand with the old one are gone."""
+    ann = network.arrives("B", "Ann", "Other", "19810704", ssn4="7310", zip5="60601")
+    linking.link_new()
+    with network.world.acting("A"):
+        linking.decide(three["A"].client_id, ann.client_id, "together")
+        ends(three["A"])
+    if swept:
+        linking.sweep()
+    network.release(three["A"].client, ends_at=timezone.now() + timedelta(days=80))
+    now = network.store(three["A"].client, *MARIA, **MORE)
+    assert now.number != three["A"].number
+    assert rows("SELECT FROM referrals_linkedge WHERE %s IN (a, b)", three["A"].number) == []
+    linking.link_new()
+    linking.sweep()
+    assert people() == {
+        frozenset({now.number, three["B"].number, three["C"].number}),
+        frozenset({ann.number}),
+    }
+
+
+def test_no_statement_brings_an_ended_record_back(network, three):
+    with network.world.acting("A"):
+        ends(three["A"])
+        mine = LinkRecord.objects.filter(number=three["A"].number)
+        with pytest.raises(IntegrityError, match="does not come back"), transaction.atomic():
+            mine.update(ends_at=three["A"].ends_at)
+        assert mine.delete()[0] == 1
+
+
 # Renewing
 
 
@@ -73,9 +114,9 @@ def test_tokens_and_links_stand_on_under_a_renewed_release(network, three):
     assert {number: row[1] for number, row in everybody().items()} == {n: row[1] for n, row in before.items()}
     assert linking.link_new() == 0, "nothing is compared anew"
     revoke(network, three["A"])
-    assert standing(network, "A") == 1, "the old release may go"
-    revoke(network, now)
-    assert standing(network, "A") == 0
+    assert standing(network, "A") == 0, "whoever takes back one means both"
+    with network.world.acting("A"):
+        assert not linking.wanted(1).exists()
 
 
 def test_renewed_among_others_the_tokens_are_compared_anew_with_those(network, three):
@@ -87,12 +128,22 @@ def test_renewed_among_others_the_tokens_are_compared_anew_with_those(network, t
     assert any({now.number, three["B"].number} <= one for one in people())
 
 
-def test_an_older_end_takes_nothing_from_a_later_one(network, three):
+def test_what_was_signed_last_counts_though_it_ends_sooner(network, three):
     with network.world.acting("A"):
         soon = timezone.localdate() + timedelta(days=3)
-        releases.renew(release=three["A"].release, ends_on=soon, signature=SIGNED)
+        made = releases.renew(release=three["A"].release, ends_on=soon, signature=SIGNED)
         now = LinkRecord.objects.get(client=three["A"].client)
-    assert (now.release_id, now.ends_at) == (three["A"].release_id, three["A"].ends_at)
+    assert (now.release_id, now.ends_at) == (made.pk, made.ends_at) and made.ends_at < three["A"].ends_at
+
+
+def test_a_renewal_that_names_fewer_narrows_though_the_older_lasts_longer(network, three):
+    soon, b = timezone.localdate() + timedelta(days=3), network.world.agency("B").pk
+    with network.world.acting("A"):
+        releases.renew(release=three["A"].release, ends_on=soon, signature=SIGNED, partners=[b])
+        now = LinkRecord.objects.get(client=three["A"].client)
+    assert (now.partners, now.confirms) == ([b], True)
+    store_again = network.store(three["A"].client, *MARIA, **MORE)
+    assert store_again.partners == [b], "nor do new tokens stand under the older"
 
 
 @pytest.mark.parametrize("among", ["BC", "B"], ids=["the same", "others"])

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from agencies.models import KeyHolder
 from referrals import linking
 from referrals.linkage.atoms import Said, atoms
 from referrals.linking import review
@@ -17,6 +18,8 @@ from tests.referrals.linking.test_review import (
     alike,
     arrives,
     asked,
+    chain,
+    decided,
     doubtful,
     keep_scorer,
     linked,
@@ -134,6 +137,60 @@ def test_without_confirm_no_page_differs_with_a_match(network, sabotaged):
     assert (before == after) is not sabotaged
 
 
+@pytest.mark.parametrize("act", ["answered", "unlinked"])
+def test_a_parting_tells_nothing_of_others_words(world, act):
+    """Whether D's word holds our client and B's together or not, while our release does not name D: every byte
+    of the answer and of the pages after it is the same."""
+    network = Network(world, *"ABCD")
+    keep_scorer()
+    a, b, _c, d = chain(network)
+    browser = world.browser("A")
+
+    def parted():
+        if act == "unlinked":
+            decided(network, "B", b, a)
+        [pair] = [one.id for one in (*asked(network, "A"), *linked(network, "A")) if one.agency == "Agency B"]
+        name, said = ("link_question", {"verdict": "different"}) if act == "answered" else ("link_unlink", {})
+        answer = browser.post(reverse(f"referrals:{name}", args=[pair]), said, follow=True)
+        pages = [read(browser, "link_questions"), read(browser, "links"), read(browser, "client", a.pk)]
+        browser.post(reverse("referrals:link_undo", args=[pair]))
+        browser.get(reverse("referrals:link_decisions"))
+        return answer.redirect_chain, [plain(one) for one in (answer.content.decode(), *pages)]
+
+    free = parted()
+    decided(network, "D", d, b)
+    assert parted() == free
+    assert free[0][0][1] == 302
+
+
+def test_while_linkage_is_off_every_page_says_so_and_nothing_else(network):
+    doubtful(network, "A", "B")
+    alike(network, "A", "B")
+    [question], [link] = asked(network, "A"), linked(network, "A")
+    browser = network.world.browser("A")
+    browser.post(reverse("referrals:link_unlink", args=[link.id]), follow=True)
+    KeyHolder.objects.update(in_use_since=None)
+    pages = {plain(read(browser, name)) for name in LISTS} | {
+        plain(read(browser, "link_question", question.id))
+    }
+    assert len({re.search("<main.*</main>", one, re.DOTALL)[0] for one in pages}) == 1
+    assert all("Linkage is off" in one and "Agency B" not in one for one in pages)
+    assert "Linkage is off" in browser.post(reverse("referrals:link_undo", args=[link.id])).content.decode()
+
+
+def test_a_decision_about_a_release_that_has_ended_names_nobody(network):
+    a, _b = alike(network, "A", "B")
+    browser = network.world.browser("A")
+    browser.post(reverse("referrals:link_unlink", args=[linked(network, "A")[0].id]))
+    assert "Agency B" in read(browser, "link_decisions")
+    with network.world.acting("A"):
+        release = a.releases.get()
+    network.revoke(release)
+    html = read(browser, "link_decisions")
+    assert "Agency B" not in html and "Two people" not in html
+    assert "a decision about a release that has ended" in html and "Undo" in html
+
+
 def test_who_may_not_edit_clients_reads_and_does_not_answer(network):
     doubtful(network, "A", "B")
     [question] = asked(network, "A")
@@ -171,7 +228,7 @@ def test_a_probability_in_words(posterior, words):
 
 
 # At most so many queries, whatever the rows: a look at pairs is five, beside our clients, answers and names.
-BUDGET = {"link_questions": 16, "links": 15, "link_decisions": 14, "link_evidence": 6}
+BUDGET = {"link_questions": 21, "links": 20, "link_decisions": 17, "link_evidence": 6}
 
 
 def test_a_list_costs_the_same_whatever_the_rows(network):
