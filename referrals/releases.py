@@ -258,7 +258,7 @@ def _wrong_time(terms: Terms) -> dict[str, str]:
         return {"ends_on": _("Say until when. No release is without an end.")}
     if start is not None and start < today:
         return {"starts_on": _("This day is over. It starts today, or on a day to come.")}
-    if start is not None and start > (terms.signature.on or today) + SIGNED_BEFORE:
+    if start is not None and start > max(today, (terms.signature.on or today) + SIGNED_BEFORE):
         return {
             "starts_on": _("Too late: it starts within 90 days of the signature. Sign it nearer the day.")
         }

@@ -12,7 +12,7 @@ from django.utils import timezone
 from agencies import affairs
 from agencies.models import LedgerEntry, SharingAgreement
 from referrals import disclosures, releases
-from referrals.models import CompelledDisclosure, ReleaseOfInformation
+from referrals.models import Client, CompelledDisclosure, ReleaseOfInformation
 from referrals.picklists import DisclosureClass, ReleasePurpose
 from referrals.releases import Signature, Terms
 from referrals.web import release_paper
@@ -175,7 +175,9 @@ WRONG = {
     "more than a year": ({"ends_on": day(400), "longer_reason": "client_asked"}, "ends_on"),
     "longer without a reason": ({"ends_on": day(60)}, "longer_reason"),
     "nobody signs": ({"signer": ""}, "signer"),
-    "a minor without a rule": ({"signer": "minor"}, "rule"),
+    "a minor without a rule": ({"signer": "minor", "age": "15"}, "rule"),
+    "signed long ago": ({"on": day(-91)}, "on"),
+    "begun long after": ({"starts_on": day(91), "ends_on": day(100)}, "starts_on"),
     "a parent not asked about": ({"signer": "parent"}, "is_suspected"),
     "a parent who harmed them": ({"signer": "parent", "is_suspected": "yes"}, "is_suspected"),
     "risks not explained": ({"risks_explained": None}, "risks_explained"),
@@ -199,6 +201,37 @@ def test_what_may_not_be_signed_is_refused_at_its_field(world, wrong):
     assert f'id="id_{name}"' in page
     with world.acting("A"):
         assert not ReleaseOfInformation.objects.exists()
+
+
+@pytest.mark.parametrize(("age", "name"), [("", "age"), ("16", "age"), ("13", None)])
+def test_a_minor_says_an_age_that_fits_the_record(world, age, name):
+    client = world.client("A", age_band="0_12")
+    with world.acting("A", "data_lead"):
+        rule = releases.add_signing_rule(purpose="referral", from_age=13, citation="TR Code 9-14")
+    answer = sent(world, client, said(world, signer="minor", rule=str(rule.pk), age=age))
+    assert list(answer.context["form"].errors) == [name] if name else answer.status_code == 302
+
+
+def test_a_signature_that_the_record_speaks_against_is_shown_again(world):
+    client = world.client("A", "KH-1", age_band="13_17")
+    sent(world, client, said(world, signer="parent", is_suspected="no"))
+    with world.acting("A") as actor:
+        Client.objects.filter(pk=client.pk).update(worker=actor.user_id)
+    urls = [reverse("referrals:client", args=[client.pk]), reverse("referrals:caseload")]
+    for url in urls:
+        assert "Look at this again" not in text_of(world.browser("A").get(url))
+    with world.acting("A"):
+        Client.objects.filter(pk=client.pk).update(relationship_to_trafficker="family")
+    for url in urls:
+        assert "Look at this again" in text_of(world.browser("A").get(url))
+
+
+def test_a_renewal_to_somebody_else_is_a_release_of_its_own(world):
+    client = world.client("A")
+    old = released(world, client)
+    sent(world, client, said(world, recipient=str(world.agency("C").pk)), query=f"?renews={old.pk}")
+    with world.acting("A"):
+        assert ReleaseOfInformation.objects.get(recipient=world.agency("C")).renews is None
 
 
 def test_whoever_harmed_the_client_is_refused_with_what_to_do(world):
@@ -233,7 +266,7 @@ def test_a_minor_younger_than_the_rule_does_not_sign_alone(world):
 
 @pytest.mark.parametrize(
     ("band", "age", "signs"),
-    [("13_17", "", False), ("13_17", "17", False), ("13_17", "19", True), ("25_59", "15", True)],
+    [("13_17", "", False), ("13_17", "17", False), ("13_17", "18", True), ("25_59", "15", True)],
     ids=["not said", "still a minor", "grown by now", "a field that is not shown"],
 )
 def test_an_age_is_looked_at_where_the_record_says_under_18(world, band, age, signs):
