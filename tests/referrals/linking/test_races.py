@@ -9,6 +9,7 @@ from django.db import connection
 
 from agencies import affairs
 from agencies.models import Agency
+from agencies.scope.linking import linking as door
 from casehub import celery
 from referrals import linking, shredders
 from referrals.linkage import normalise
@@ -242,41 +243,63 @@ def question(network):
     return a, asked(network, "A")[0].id
 
 
-@pytest.mark.parametrize("act", ["answer", "take back", "store"])
-def test_who_shreds_and_who_answers_wait_for_each_other_in_one_order(network, question, monkeypatch, act):
-    client, pair = question
-    if act == "take back":
-        for letter in "AB":
-            say(network, letter, pair, LinkVerdict.SAME)
-    held, came = threading.Event(), []
+def shred_meanwhile(network, client, monkeypatch, act):
+    """The client is shredded while `act` waits for it; what both came to, and whether it waited."""
+    held, waited = threading.Event(), []
     going = shredders._going
 
     def slowly(*arguments):
         held.set()
-        came.append(late.is_waiting())
+        waited.append(late.is_waiting())
         return going(*arguments)
 
-    def answered():
+    def acted():
         held.wait(10)
-        if act == "store":
-            network.store(client, "Una", *TWINS)
-            return
-        with network.world.acting("A"):
-            if act == "answer":
-                review.answer(pair, LinkVerdict.UNSURE)
-            else:
-                review.undo(pair)
-
-    monkeypatch.setattr(shredders, "_going", slowly)
-    late = Meanwhile(answered)
+        act()
 
     def shredded():
         with network.world.acting("A", "data_lead"):
             return len(shredders.shred([client.pk], why=ShredReason.CLIENT_ASKED))
 
-    assert Meanwhile(shredded).wait() == 1
-    assert came == [True], late.wait()
-    assert isinstance(late.wait(), review.NoPair | ValidationError | None)
+    monkeypatch.setattr(shredders, "_going", slowly)
+    late = Meanwhile(acted)
+    return Meanwhile(shredded).wait(), late.wait(), waited
+
+
+@pytest.mark.parametrize("which", ["answer", "take back", "store"])
+def test_who_shreds_and_who_answers_wait_for_each_other_in_one_order(network, question, monkeypatch, which):
+    client, pair = question
+    if which == "take back":
+        for letter in "AB":
+            say(network, letter, pair, LinkVerdict.SAME)
+
+    def act():
+        if which == "answer":
+            say(network, "A", pair, LinkVerdict.UNSURE)
+        elif which == "take back":
+            with network.world.acting("A"):
+                review.undo(pair)
+        else:
+            network.store(client, "Una", *TWINS)
+
+    shredded, came_to, waited = shred_meanwhile(network, client, monkeypatch, act)
+    assert shredded == 1 and waited == [True]
+    assert isinstance(came_to, review.NoPair | ValidationError | None)
+
+
+def test_in_another_order_they_would_wait_for_ever(network, question, monkeypatch):
+    """Sabotage: the turn first, and then the client."""
+    client, pair = question
+
+    def turn_alone(*_clients):
+        with door(whole=True) as cursor:
+            turns.wait(cursor)
+
+    monkeypatch.setattr(review, "_hold", turn_alone)
+    came_to = shred_meanwhile(
+        network, client, monkeypatch, lambda: say(network, "A", pair, LinkVerdict.UNSURE)
+    )
+    assert "deadlock" in str(came_to)
 
 
 def test_who_stores_many_and_who_revokes_wait_in_one_order(network):
