@@ -106,6 +106,15 @@ def wanted(epoch: int) -> QuerySet[Client]:
     return Client.objects.filter(may, ~Exists(there), ~Exists(shredded)).order_by("recorded_at", "pk")
 
 
+def enter_asking(pairs: Sequence[tuple[int, int]]) -> None:
+    """Into the ledgers of the others, for their clients' own lists: that we were shown their records beside
+    ours, by number. One statement; what it does follows from what we are shown and nothing else."""
+    if pairs:
+        ours, theirs = zip(*pairs, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT casehub_enter_asking(%s, %s)", [list(ours), list(theirs)])
+
+
 def _objects() -> Q:
     """Whoever took a release to the hub back, or does not want to be counted: tokens only under a new one."""
     back = ReleaseOfInformation.objects.filter(

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -30,6 +29,7 @@ from referrals.linkage.keys import KEYS
 from referrals.linking import turns
 from referrals.linking.decisions import Verdict, decide
 from referrals.linking.decisions import undo as take_back_decision
+from referrals.linking.records import enter_asking
 from referrals.models import Client, LinkAnswer, LinkDecision, LinkEdge, LinkRecord
 from referrals.picklists import LinkVerdict
 
@@ -390,7 +390,7 @@ def _names(agencies: Collection[int]) -> dict[int, str]:
 
 def _pairs(seen: Sequence[_Seen], answers: Mapping[UUID, LinkAnswer]) -> list[Pair]:
     names = _names({one.theirs.agency for one in seen})
-    _enter_asking(seen)
+    enter_asking([(one.mine.number, one.theirs.number) for one in seen])
     return [
         Pair(
             id=one.id,
@@ -402,15 +402,6 @@ def _pairs(seen: Sequence[_Seen], answers: Mapping[UUID, LinkAnswer]) -> list[Pa
         )
         for one in seen
     ]
-
-
-def _enter_asking(seen: Sequence[_Seen]) -> None:
-    """Into the ledgers of the others: that we were shown their clients beside ours, for the clients' own
-    lists. In one statement, and by what we are shown anyway."""
-    if seen:
-        numbers = [one.mine.number for one in seen], [one.theirs.number for one in seen]
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT casehub_enter_asking(%s, %s)", [*numbers])
 
 
 def _id_of(one: UUID, other: UUID) -> UUID:

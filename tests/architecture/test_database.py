@@ -4,9 +4,10 @@ import pytest
 from django.apps import apps
 from django.db import ProgrammingError, connection, connections, transaction
 
-from agencies.privacy import Privacy, client_path, reporter_columns, shredded_fields
+from agencies.privacy import Privacy, client_path, reporter_columns, shredded_fields, unidentifying_columns
 from agencies.scope import grants
 from agencies.scope.rows import PLATFORM
+from referrals.models import CountObjection
 from tests.attacks import postgres
 from tests.attacks.rows import IN_FRONT, OURS, keys_to_rows, walled
 
@@ -21,7 +22,6 @@ UNIQUE_ACROSS_AGENCIES = {
     "a_role_is_held_once_at_an_agency": "the agency is in it",
     "referrals_contactcard_client_id_key": "the client's key stands beside it: a foreign id fails on that",
     "referrals_shredding_client_id_key": "the client's key stands beside it: a foreign id fails on that",
-    "referrals_linkrecord_client_id_key": "the client's key stands beside it: a foreign id fails on that",
     "referrals_linkrecord_number_key": "62 random bits",
     "a_link_record_carries_its_end": "62 random bits, and when they end",
 }
@@ -219,7 +219,8 @@ def test_the_reporter_reads_the_linkable_and_open_columns_and_writes_nothing(own
 
 
 def test_the_hand_that_forgets_has_these_rights_and_no_other(owner):
-    """It reads what may be counted of tables about clients, and empties or deletes what identifies them."""
+    """It reads what doesn't identify of tables about clients, and empties or deletes what does. It takes back what
+    the client allowed, with what lies under it, and notes a word against being counted that a dump forgot."""
     owner.execute(
         "SELECT table_name, column_name, privilege_type FROM information_schema.column_privileges"
         " WHERE grantee = 'casehub_shredder' AND table_schema = 'public'"
@@ -228,10 +229,17 @@ def test_the_hand_that_forgets_has_these_rights_and_no_other(owner):
     wanted = set()
     for model in (model for model in apps.get_models() if client_path(model)):
         table, going = model._meta.db_table, shredded_fields(model, cut_source=True)
-        wanted |= {(table, column, "SELECT") for column in reporter_columns(model)}
+        wanted |= {(table, column, "SELECT") for column in unidentifying_columns(model)}
         if not Privacy.of(model).whole:
             wanted |= {(table, model._meta.get_field(name).column, "UPDATE") for name in going}
     wanted = {one for one in wanted if one[0] != "referrals_shredding"}
+    wanted |= {
+        ("referrals_releaseofinformation", column, "UPDATE")
+        for column in ("revoked_at", "revoked_how", "changed_at")
+    }
+    wanted |= {("referrals_disclosure", column, "UPDATE") for column in ("withdrawn_at", "changed_at")}
+    objection = CountObjection._meta.local_concrete_fields
+    wanted |= {("referrals_countobjection", field.column, "INSERT") for field in objection}
     assert set(owner.fetchall()) == wanted
     owner.execute(
         "SELECT table_name, privilege_type FROM information_schema.table_privileges"
@@ -240,6 +248,7 @@ def test_the_hand_that_forgets_has_these_rights_and_no_other(owner):
     assert set(owner.fetchall()) == {
         ("agencies_ledgerentry", "INSERT"),
         ("referrals_shredding", "INSERT"),
+        ("referrals_countobjection", "INSERT"),
         *((m._meta.db_table, "DELETE") for m in apps.get_models() if client_path(m) and Privacy.of(m).whole),
     }
 

@@ -300,7 +300,13 @@ def _link_record(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, An
     return {"client": client, "release": release, "ends_at": release.ends_at, "partners": partners}
 
 
+def _count_objection(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """A client says so once."""
+    return {"client": rows.fresh(Client, letter)}
+
+
 KNOWS = {
+    "CountObjection": _count_objection,
     "ClientOpenedTo": _opened_to,
     "Offer": _offer,
     "Response": _response,

@@ -278,6 +278,19 @@ class Door:
         self.bench.run(f"UPDATE {table} SET revoked_at = now() WHERE false")
         return self.bench.count("pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == 1
 
+    def who_objects_has_no_tokens_without_a_release(self, table: str) -> bool:
+        self.bench.run("SET LOCAL session_replication_role = replica")
+        self.bench.run(f"UPDATE {RECORD} SET release_id = NULL WHERE number = %s", self.number("A"))
+        self.bench.run("SET LOCAL session_replication_role = origin")
+        self.app("A")
+        self.bench.run(
+            f"INSERT INTO {table} (id, agency_id, recorded_at, changed_at, client_id)"
+            " VALUES (gen_random_uuid(), %s, now(), now(), %s)",
+            self.id["A"], str(self.record["A"].client_id),
+        )  # fmt: skip
+        self.bench.run("RESET ROLE")
+        return self.bench.count(f"{TOKEN} WHERE record_id = %s", self.number("A")) == 0
+
     def a_new_award_ends_what_stood_without_a_release(self, table: str) -> bool:
         return self._ends_without(
             "INSERT INTO agencies_award (id, agency_id, funder, number, starts_on, ends_on, regimes)"
@@ -409,6 +422,7 @@ WATCHES = {
     (RECORD, "stands"): Door.nobody_is_counted_without_a_release,
     (RECORD, "takes_part"): Door.nobody_stays_who_takes_no_part,
     ("agencies_agency", "is_unlinked"): Door.a_veto_and_a_leaving_take_the_agencys_records,
+    ("referrals_countobjection", "is_unlinked"): Door.who_objects_has_no_tokens_without_a_release,
     (RECORD, "has_ended"): Door.what_has_ended_stays_so,
     ("referrals_releaseofinformation", "in_turn"): Door.who_revokes_waits_for_a_turn_first,
     (RECORD, "in_turn"): Door.who_leaves_waits_for_a_turn,
