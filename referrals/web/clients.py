@@ -22,7 +22,7 @@ from referrals.actions import SealedCard
 from referrals.forms.clients import ChangeClientForm, ClientForm, RestrictForm
 from referrals.forms.questions import label_of
 from referrals.linking import review
-from referrals.models import Client
+from referrals.models import Client, ReleaseOfInformation
 from referrals.picklists import ContactGiven, ScreeningTool
 from referrals.queries import Moment, Record
 from referrals.releases import to_look_at
@@ -120,7 +120,7 @@ class ClientView(ClientPage):
             "may_restrict": self.actor.may(Permission.CLIENT_RESTRICT),
             "may_forget": self.actor.may(Permission.CARD_KEEP),
             "releases": releases.badges(found),
-            "to_look_at": [(one, releases.to_words(one)) for one in to_look_at(found)],
+            "to_look_at": _to_look_at(found),
             "is_closed": queries.is_closed_to_colleagues(found),
             "count_misses": missing_words(review.missing_of(found)),
             "looked": self._looked(found) if self.actor.may(Permission.LEDGER_READ) else None,
@@ -203,6 +203,13 @@ class ClientEdit(Entry):
 
     def context(self, form: forms.Form) -> dict[str, Any]:
         return {"same_code": _same_code(form, self.client)}
+
+
+def _to_look_at(client: Client) -> list[tuple[ReleaseOfInformation, str]]:
+    """Releases whose signature the record speaks against; asked only where it may."""
+    if client.relationship_to_trafficker != "family":
+        return []
+    return [(one, releases.to_words(one)) for one in to_look_at(client)]
 
 
 def _same_code(form: forms.Form, client: Client | None) -> Client | None:

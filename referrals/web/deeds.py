@@ -103,6 +103,7 @@ NOUNS: dict[str, Promise] = {
     "client": gettext_lazy("client"),
     "clientopenedto": gettext_lazy("who may open a closed client"),
     "columnmapping": gettext_lazy("what a spreadsheet's columns are"),
+    "countobjection": gettext_lazy("word against being counted"),
     "compelleddisclosure": gettext_lazy("disclosure that an order or a law demands"),
     "contactcard": gettext_lazy("contact card"),
     "keywrap": gettext_lazy("cards' key, wrapped for a member"),

@@ -170,7 +170,7 @@ def test_tokens_are_shared_only_where_the_agreement_says_so(world):
 
 
 @pytest.mark.parametrize(
-    ("regimes", "may"), [([], True), (["none"], True), (["none", "voca"], False)], ids=str
+    ("regimes", "may"), [([], False), (["none"], True), (["none", "voca"], False)], ids=str
 )
 def test_a_covered_agency_cannot_sign_to_do_without_releases(world, regimes, may):
     url, browser = reverse("sharing"), proven(world, "A", "data_lead")
