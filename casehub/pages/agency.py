@@ -234,12 +234,12 @@ class AgreementForm(forms.Form):
     agreed = forms.BooleanField(label=_("I may sign this for the agency, and I do"))
 
 
-def _agreement_form(*given: Any) -> AgreementForm:
+def _agreement_form(data: Any = None) -> AgreementForm:
     """What this agency may sign: covered by a rule, it is not even asked about tokens without a release. It
     begins with what holds now, so that a new version drops nothing by oversight."""
     now = affairs.agreement_in_force()
     asked = [name for name in AgreementForm.base_fields if name.startswith("shares_")]
-    form = AgreementForm(*given, initial={name: getattr(now, name) for name in asked} if now else {})
+    form = AgreementForm(data, initial={name: getattr(now, name) for name in asked} if now else {})
     if not affairs.may_do_without_release():
         del form.fields["shares_tokens_without_release"]
     return form

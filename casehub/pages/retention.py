@@ -38,6 +38,7 @@ WENT = {
     "followup": _("Link to the agency's own file: follow-ups"),
     "importedrow": _("Rows of the agency's own file"),
     "legalhold": _("References of legal holds"),
+    "linkanswer": _("Answers whether two records are one person"),
     "linkrecord": _("Tokens by which people are counted once"),
     "referral": _("Link to the agency's own file: referrals"),
     "screening": _("Link to the agency's own file: screenings"),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -149,10 +149,13 @@ def missing_words(missing: Iterable[str]) -> list[str]:
 
 
 class WhileOn(View):
-    """While linkage is off none of these pages says anything but that, inside the door as well."""
+    """While linkage is off none of these pages says anything but that, inside the door as well; a pair's own
+    address is that of nothing."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not linknet.is_on():
+            if kwargs:
+                raise Http404
             return TemplateResponse(request, "referrals/links_off.html")
         return super().dispatch(request, *args, **kwargs)
 
