@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from agencies.models import KeyHolder
+from agencies.scope import Actor
 from referrals import linking
 from referrals.linkage.atoms import Said, atoms
 from referrals.linking import review
@@ -161,6 +162,27 @@ def test_a_parting_tells_nothing_of_others_words(world, act):
     decided(network, "D", d, b)
     assert parted() == free
     assert free[0][0][1] == 302
+
+
+def test_the_gates_of_a_pair_are_missed_when_they_are_open(network, monkeypatch):
+    doubtful(network, "A", "B")
+    alike(network, "A", "B")
+    [question], [link] = asked(network, "A"), linked(network, "A")
+    stranger = network.world.browser("A", "partner_viewer")
+
+    def answers():
+        return [
+            stranger.get(reverse("referrals:link_question", args=[question.id])).status_code,
+            stranger.post(
+                reverse("referrals:link_question", args=[question.id]), {"verdict": "unsure"}
+            ).status_code,
+            stranger.post(reverse("referrals:link_unlink", args=[link.id])).status_code,
+            stranger.post(reverse("referrals:link_undo", args=[link.id])).status_code,
+        ]
+
+    assert answers() == [404] * 4
+    monkeypatch.setattr(Actor, "require", lambda actor, permission: None)
+    assert 404 not in answers()
 
 
 def test_while_linkage_is_off_every_page_says_so_and_nothing_else(network):
