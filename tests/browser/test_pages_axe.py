@@ -42,7 +42,10 @@ NO_PAGE = {
     **dict.fromkeys(("referrals:cards_file", "referrals:records_file"), "a file"),
     **dict.fromkeys(("referrals:handover_new", "referrals:handover_withdraw"), "takes what is sent"),
     "referrals:disclosure_open": "bytes, for a script",
-    **dict.fromkeys(("referrals:release_revoke", "referrals:compelled_told"), "takes what is sent"),
+    **dict.fromkeys(
+        ("referrals:release_revoke", "referrals:release_not_wanted", "referrals:compelled_told"),
+        "takes what is sent",
+    ),
     **dict.fromkeys(("referrals:release_paper", "referrals:shared_paper"), "a file"),
     **dict.fromkeys(("referrals:tokens_wanted", "referrals:tokens", "referrals:tokens_lines"), "for a script"),
     "referrals:tokens_list": "a file",
