@@ -18,7 +18,7 @@ from referrals.linkage import keys, normalise, tokens
 from referrals.linkage.frequencies import commonest
 from referrals.linkage.nicknames import FORMAL
 from tests.browser.chromium import chromium
-from tests.browser.vault_site import Sabotage, vault_site
+from tests.browser.vault_site import Sabotage, checks_page
 from tests.referrals.linkage.make_vectors import VECTORS, bent, odd, written
 
 pytestmark = pytest.mark.browser
@@ -34,16 +34,8 @@ def browser():
 
 @contextmanager
 def checks(browser, sabotage: Sabotage | None = None) -> Iterator[Any]:
-    with vault_site(sabotage) as site:
-        page = browser.new_page()
-        heard: list[str] = []
-        page.on("console", lambda line: heard.append(line.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.goto(f"{site}/?linkkeys_checks.js")
-        assert page.evaluate("Boolean(window.checks)"), heard
+    with checks_page(browser, "linkkeys_checks.js", sabotage) as page:
         yield page
-        assert not heard
-        page.close()
 
 
 @pytest.fixture(scope="module")

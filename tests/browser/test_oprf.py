@@ -16,7 +16,7 @@ import pytest
 from referrals.linkage import oprf
 from referrals.linkage.keyholder import client, dealing
 from tests.browser.chromium import chromium
-from tests.browser.vault_site import Sabotage, vault_site
+from tests.browser.vault_site import Sabotage, checks_page
 
 pytestmark = pytest.mark.browser
 VECTORS = json.loads((Path(__file__).parents[1] / "referrals" / "linkage" / "oprf_vectors.json").read_text())
@@ -33,16 +33,8 @@ def browser():
 
 @contextmanager
 def checks(browser, sabotage: Sabotage | None = None) -> Iterator[object]:
-    with vault_site(sabotage) as site:
-        page = browser.new_page()
-        heard: list[str] = []
-        page.on("console", lambda line: heard.append(line.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.goto(f"{site}/?oprf_checks.js")
-        assert page.evaluate("Boolean(window.checks)"), heard
+    with checks_page(browser, "oprf_checks.js", sabotage) as page:
         yield page
-        assert not heard
-        page.close()
 
 
 @pytest.fixture(scope="module")

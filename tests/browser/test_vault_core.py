@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tests.browser.chromium import chromium
-from tests.browser.vault_site import STATIC, Sabotage, vault_site
+from tests.browser.vault_site import STATIC, Sabotage, checks_page
 from tests.browser.vault_vectors import VECTORS
 
 pytestmark = pytest.mark.browser
@@ -45,17 +45,9 @@ def browser():
 
 @contextmanager
 def checks(browser, sabotage: Sabotage | None = None) -> Iterator[object]:
-    with vault_site(sabotage) as site:
-        page = browser.new_page()
-        heard: list[str] = []
-        page.on("console", lambda line: heard.append(line.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.goto(f"{site}/?vault_core.js")
-        assert page.evaluate("Boolean(window.checks)"), heard
+    with checks_page(browser, "vault_core.js", sabotage) as page:
         yield page
         assert not page.evaluate("refused")
-        assert not heard
-        page.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from playwright.sync_api import Browser, Page
+
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "casehub" / "static"
 HERE = Path(__file__).resolve().parent
@@ -61,3 +63,21 @@ def vault_site(sabotage: Sabotage | None = None) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def checks_page(browser: Browser, script: str, sabotage: Sabotage | None = None) -> Iterator[Page]:
+    """A page of that site on which `script`, which lies beside this file, has put its `checks`.
+
+    When it is left, nothing may have been said on the console.
+    """
+    with vault_site(sabotage) as site:
+        page = browser.new_page()
+        heard: list[str] = []
+        page.on("console", lambda line: heard.append(line.text))
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.goto(f"{site}/?{script}")
+        assert page.evaluate("Boolean(window.checks)"), heard
+        yield page
+        assert not heard
+        page.close()
