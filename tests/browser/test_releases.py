@@ -95,7 +95,10 @@ def test_signed_at_the_keyboard_printed_and_taken_back(lasting_world, live_serve
         assert paper.status == 200 and f"/Lang({language})".encode() in paper.body()
     page.set_viewport_size({"width": 1280, "height": 900})
     keys.follow("Take back: they said so")
-    assert keys.says("From this moment it opens nothing") and page.locator(".state--revoked").count() == 1
+    assert (
+        keys.says("can open nothing that a release of this client allowed")
+        and page.locator(".state--revoked").count() == 1
+    )
     with world.acting("A"):
         assert ReleaseOfInformation.objects.get().revoked_how == "orally"
     assert faults(page, heard, language="en") == []
