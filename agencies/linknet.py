@@ -64,7 +64,7 @@ def partners() -> list[int]:
     return sorted(set(here.values_list("agency_id", flat=True)))
 
 
-# The hub's acts, by who manages the network or runs the hub
+# The hub's acts, by who manages the network
 
 
 def name_holder(number: int, *, url: str, body: str) -> KeyHolder:

@@ -117,37 +117,6 @@ def sign(
     Tokens that stand under an older release to the hub stand under this one from now on, among fewer if it
     names fewer. Raises ValidationError, by field of Terms and Signature, for whatever ADR 0016 refuses.
     """
-    return _sign(client, terms, renews=renews, id=id)
-
-
-def renew(
-    *,
-    release: ReleaseOfInformation,
-    ends_on: date | None,
-    signature: Signature,
-    longer_reason: str = "",
-    partners: Sequence[int] | None = None,
-) -> ReleaseOfInformation:
-    """The same, signed again from now on: a new row. The old one goes on to its own end; tokens follow as
-    with `sign`.
-
-    Raises ValidationError as `sign` does, and for a release that was revoked.
-    """
-    terms = Terms(
-        recipient_id=release.recipient_id,
-        classes=release.classes,
-        purpose=release.purpose,
-        ends_on=ends_on,
-        signature=signature,
-        longer_reason=longer_reason,
-        partners=release.partners if partners is None else partners,
-    )
-    return _sign(release.client, terms, renews=release)
-
-
-def _sign(
-    client: Client, terms: Terms, *, renews: ReleaseOfInformation | None, id: UUID | None = None
-) -> ReleaseOfInformation:
     actor = current_actor()
     actor.require(Permission.CLIENT_EDIT)
     if vault.is_shredded(actor.agency_id, client.pk):
@@ -193,6 +162,31 @@ def _sign(
         if release.recipient_id is None:
             linking.renew(client)
     return ReleaseOfInformation.objects.get(pk=release.pk)
+
+
+def renew(
+    *,
+    release: ReleaseOfInformation,
+    ends_on: date | None,
+    signature: Signature,
+    longer_reason: str = "",
+    partners: Sequence[int] | None = None,
+) -> ReleaseOfInformation:
+    """The same, signed again from now on: a new row. The old one goes on to its own end; tokens follow as
+    with `sign`.
+
+    Raises ValidationError as `sign` does, and for a release that was revoked.
+    """
+    terms = Terms(
+        recipient_id=release.recipient_id,
+        classes=release.classes,
+        purpose=release.purpose,
+        ends_on=ends_on,
+        signature=signature,
+        longer_reason=longer_reason,
+        partners=release.partners if partners is None else partners,
+    )
+    return sign(client=release.client, terms=terms, renews=release)
 
 
 def _is_taken_back(release: ReleaseOfInformation) -> bool:

@@ -60,6 +60,27 @@ def clusters(
     return sorted(found)
 
 
+def hanging_together(records: Iterable[int], couples: Iterable[Couple]) -> list[list[int]]:
+    """The records parted into what `couples` join, directly or by others: each part sorted, in the order of
+    their first records. Couples name `records` only."""
+    parent = {record: record for record in records}
+
+    def root(record: int) -> int:
+        while parent[record] != record:
+            parent[record] = parent[parent[record]]
+            record = parent[record]
+        return record
+
+    for a, b in couples:
+        left, right = root(a), root(b)
+        if left != right:
+            parent[max(left, right)] = min(left, right)
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for record in sorted(parent):
+        found[root(record)].append(record)
+    return list(found.values())
+
+
 class _Component:
     """What hangs together by links, and what must not."""
 
@@ -122,23 +143,12 @@ class _Component:
 
 
 def _components(links: dict[Couple, float], apart: set[Couple]) -> Iterable[_Component]:
-    parent: dict[int, int] = {}
-
-    def root(record: int) -> int:
-        parent.setdefault(record, record)
-        while parent[record] != record:
-            parent[record] = parent[parent[record]]
-            record = parent[record]
-        return record
-
-    for a, b in links:
-        left, right = root(a), root(b)
-        if left != right:
-            parent[max(left, right)] = min(left, right)
+    records = (record for couple in links for record in couple)
+    place = {record: at for at, group in enumerate(hanging_together(records, links)) for record in group}
     found: defaultdict[int, _Component] = defaultdict(_Component)
     for couple, p in links.items():
-        found[root(couple[0])].links[couple] = p
+        found[place[couple[0]]].links[couple] = p
     for couple in apart:
-        if couple[0] in parent and couple[1] in parent and root(couple[0]) == root(couple[1]):
-            found[root(couple[0])].apart.append(couple)
+        if couple[0] in place and place[couple[0]] == place.get(couple[1]):
+            found[place[couple[0]]].apart.append(couple)
     return found.values()

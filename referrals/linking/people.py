@@ -4,7 +4,7 @@ A function of links and decisions of now: who somebody is does not depend on wha
 which order. Nothing here looks at a token.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from psycopg2.extras import execute_values
 
 from agencies.scope.linking import linking
 from referrals.linkage import score
-from referrals.linkage.cluster import MOST_RECORDS, Couple, Edge, clusters
+from referrals.linkage.cluster import MOST_RECORDS, Couple, Edge, clusters, hanging_together
 from referrals.linking import turns
 from referrals.models import LinkChange
 
@@ -64,7 +64,7 @@ def arranged(members: Mapping[int, Member], links: Links) -> list[list[Place]]:
     """All these records' places, a list for each that hangs together, in the order of their first records."""
     person = {record: own_person(group[0]) for group in _groups(members, links) for record in group}
     found = []
-    for ring in _hanging_together(members, [*links.together, *((a, b) for a, b, _ in links.edges)]):
+    for ring in hanging_together(members, [*links.together, *((a, b) for a, b, _ in links.edges)]):
         until = min(members[record].ends_at for record in ring)
         places = []
         for record, following in pairwise([*ring, ring[0]]):
@@ -94,7 +94,7 @@ def agreed(together: Iterable[Couple], apart: Iterable[Couple], owner: Mapping[i
     held = sorted(set(together))
     against = {record for couple in apart for record in couple}
     found = []
-    for group in _hanging_together({record for couple in held for record in couple}, held):
+    for group in hanging_together({record for couple in held for record in couple}, held):
         inside = set(group)
         couples = [couple for couple in held if couple[0] in inside]
         if len(group) > MOST_RECORDS:
@@ -124,25 +124,6 @@ def own_person(record: int) -> UUID:
     """The person that a group is whose first record this is, alone or with others: always the same, so that a
     link undone leaves no trace. As random as the record's number."""
     return uuid5(_OWN, str(record))
-
-
-def _hanging_together(records: Iterable[int], couples: Iterable[Couple]) -> list[list[int]]:
-    parent = {record: record for record in records}
-
-    def root(record: int) -> int:
-        while parent[record] != record:
-            parent[record] = parent[parent[record]]
-            record = parent[record]
-        return record
-
-    for a, b in couples:
-        left, right = root(a), root(b)
-        if left != right:
-            parent[max(left, right)] = min(left, right)
-    found: defaultdict[int, list[int]] = defaultdict(list)
-    for record in sorted(parent):
-        found[root(record)].append(record)
-    return list(found.values())
 
 
 def component(record: int) -> list[int]:
