@@ -17,7 +17,6 @@ from reporting.sdc.system import Flags, System
 
 _FREE = 1e-3
 _NEAR = 700
-_NARROWEST = 40
 
 
 class Refused(Exception):
@@ -46,7 +45,7 @@ def cost_of(system: System) -> npt.NDArray[np.float64]:
 def choose(system: System, *, seed: bytes, tries: int = 1) -> Pattern:
     """The cheapest of `tries` patterns that protect the table. Ties fall as the seed says. Raises Refused."""
     found = [_Search(system, np.random.default_rng([*seed, turn])).settle() for turn in range(tries)]
-    return min(found, key=lambda pattern: pattern.cost)
+    return min(found, key=lambda search: search.found().cost).whole_numbers()
 
 
 class _Search:
@@ -68,12 +67,14 @@ class _Search:
         )
         self._pushes: dict[int, Push] = {}
 
-    def settle(self) -> Pattern:
+    def settle(self) -> _Search:
         self._start()
         self._proofs.prove(self._unknown())
         self._push_all()
         self._clean_up()
-        self._whole_numbers()
+        return self
+
+    def found(self) -> Pattern:
         secondary = self._suppressed & ~self._targets
         cost = float(cost_of(self._system)[secondary].sum())
         return Pattern(self._suppressed.copy(), secondary, self._targets, cost)
@@ -213,21 +214,18 @@ class _Search:
                 return
 
     # Step 7.
-    def _whole_numbers(self) -> None:
+    def whole_numbers(self) -> Pattern:
         """People are whole: what only tables with fractions prove is tried again in whole numbers.
 
-        All targets of a small table, the narrowest of a large one. One that fails gets company, one by one.
+        In small tables alone; in large ones an interval that only fractions hold open was never seen. A target
+        that fails gets company.
         """
-        proofs = self._proofs
-        proofs.restore([move for move in proofs.moves if (move.by == np.rint(move.by)).all()])
-        for r in range(len(self._readers)):
-            weak = proofs.weak(r)
-            if np.count_nonzero(self._unknown()) > _NEAR:
-                narrow = np.argsort(proofs.up[r, weak] + proofs.down[r, weak], kind="stable")
-                weak = weak[narrow[:_NARROWEST]]
-            for target in weak:
-                while proofs.narrow_in_whole(r, self._unknown(), int(target), ball=_NEAR):
-                    self._add_beside(r, int(target))
+        if np.count_nonzero(self._unknown()) <= _NEAR:
+            self._proofs.only_whole()
+            for r in range(len(self._readers)):
+                while (narrow := self._proofs.narrow_in_whole(r, self._unknown())).size:
+                    self._add_beside(r, int(narrow[0]))
+        return self.found()
 
     def _add_beside(self, r: int, target: int) -> None:
         could = np.flatnonzero(self._open & ~self._unknown() & ~self._empty & ~self._readers[r].fixed)

@@ -166,19 +166,31 @@ class Proofs:
                 return False
         return proven
 
-    def narrow_in_whole(self, r: int, unknown: Flags, target: int, *, ball: int) -> bool:
-        """Whether whole-numbered tables narrow a target that others leave wide: only if that is certain."""
-        if not self.is_weak(r, target):
-            return False
-        near = self.grid.ball(target, unknown & ~self.readers[r].fixed, ball)
-        spread = self._spread(r, near, self.floor[r])
-        at = np.searchsorted(near, [target])
-        settled = True
-        for up in (True, False):
-            found, best = spread.whole(at, up=up)
-            self.record(near, found)
-            settled &= best
-        return settled and near.size < ball and self.is_weak(r, target)
+    def only_whole(self) -> None:
+        """Forget every table with fractions in it: people are whole."""
+        self.restore([move for move in self.moves if (move.by == np.rint(move.by)).all()])
+
+    def narrow_in_whole(self, r: int, unknown: Flags) -> Places:
+        """Targets whose intervals whole-numbered tables narrow too far; only those of whom that is certain."""
+        weak = self.weak(r)
+        places = np.flatnonzero(unknown & ~self.readers[r].fixed)
+        spread = self._spread(r, places, self.floor[r])
+        found = []
+        for target in weak:
+            at, settled = np.searchsorted(places, [target]), True
+            for up in (True, False):
+                if not self.is_weak(r, target):
+                    break
+                spread.rest()
+                move, best = spread.move(at, up=up), True
+                if (move != np.rint(move)).any():
+                    move, best = spread.whole(at, up=up)
+                if (move == np.rint(move)).all():
+                    self.record(places, move)
+                settled &= best
+            if settled and self.is_weak(r, target):
+                found.append(target)
+        return np.array(found, dtype=np.int64)
 
     def _spread(self, r: int, places: Places, floor: Counts) -> Spread:
         cap = np.maximum(self.width, self.readers[r].reach[places] - self.values[places])
