@@ -1,4 +1,4 @@
-"""`./dev bench [import|pages|network|sealing|vault|linkage|linking|tokens|protect|all]`: on a hub thrown away.
+"""`./dev bench [import|pages|network|sealing|vault|linkage|linking|tokens|protect|all]`: on a passing hub.
 
 With --write the figures are appended to bench/RESULTS.md. Each stands beside what the bare machine needs
 for the same, so that figures of different machines can be compared.

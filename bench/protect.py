@@ -1,4 +1,4 @@
-"""How long the disclosure engine takes to protect and audit a table, and what it suppresses beside a naive one.
+"""How long the disclosure engine takes to protect and audit a table, and what it suppresses for it.
 
 The naive peer gives every line with one suppressed cell another, and stops. Tables are invented.
 """
@@ -31,7 +31,9 @@ def run(report: figures.Report) -> None:
     ):
         system = read(table)
         results: list[dict] = []
-        seconds = [figures.timed(lambda s=system, r=results: r.append(protected(s, _SEED))) for _ in range(times)]
+        seconds = [
+            figures.timed(lambda s=system, r=results: r.append(protected(s, _SEED))) for _ in range(times)
+        ]
         naive = _naive(system)
         bare = figures.timed(lambda s=system: _naive(s))
         report.add(figures.Figure(what, "s", seconds, bare=bare, goal=goal))
@@ -89,4 +91,5 @@ def _weak(system: System, suppressed: pattern.Flags) -> int:
 
 def _said(system: System, flags: pattern.Flags) -> str:
     beside = flags & ~pattern.primary(system)
-    return f"{int(beside.sum())} cells, cost {pattern.cost_of(system)[beside].sum():.0f}, {_weak(system, flags)} open"
+    cost = pattern.cost_of(system)[beside].sum()
+    return f"{int(beside.sum())} cells, cost {cost:.0f}, {_weak(system, flags)} open"

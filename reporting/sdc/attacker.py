@@ -109,11 +109,15 @@ def _bounds(
 def _least(cost: Any, left: Any, right: Any, least: Any, whole: bool) -> float:
     if whole:
         constraints = LinearConstraint(left, right, right) if len(right) else ()
-        found = milp(cost, constraints=constraints, bounds=Bounds(least, np.inf), integrality=np.ones(len(cost)))
+        found = milp(
+            cost, constraints=constraints, bounds=Bounds(least, np.inf), integrality=np.ones(len(cost))
+        )
     elif not len(right):
         return float(cost @ least) if (cost >= 0).all() else -inf
     else:
-        found = linprog(cost, A_eq=left, b_eq=right, bounds=np.column_stack([least, np.full(len(cost), np.inf)]))
+        found = linprog(
+            cost, A_eq=left, b_eq=right, bounds=np.column_stack([least, np.full(len(cost), np.inf)])
+        )
     if found.status == 3:
         return -inf
     if found.status != 0:

@@ -180,12 +180,14 @@ def _against(system: System, data: Mapping[str, Any], made: Mapping[str, Any]) -
     for reader, section in zip(readers(system, targets), made["readers"], strict=False):
         chosen = np.flatnonzero(reader.targets)
         least = {int(place): n for place, n in section["least"].items()}
-        mine = np.flatnonzero(reader.least & ~reader.fixed)
+        mine = np.flatnonzero((reader.least > 0) & ~reader.fixed)
         if (
             reader.name != section["reader"]
             or chosen.tolist() != section["targets"]
             or reader.reach[chosen].tolist() != section["reach"]
-            or any(system.ids[p] not in data["shown"] and least.get(int(p), 0) < reader.least[p] for p in mine)
+            or any(
+                system.ids[p] not in data["shown"] and least.get(int(p), 0) < reader.least[p] for p in mine
+            )
         ):
             wrong.append(f"What {reader.name or 'the public'} knows is not what the certificate says.")
     if len(made["readers"]) != len(readers(system, targets)):

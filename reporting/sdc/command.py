@@ -47,13 +47,15 @@ def protected(system: System, seed: bytes) -> dict[str, Any]:
 
 
 def protect(arguments: Sequence[str]) -> int:
-    """Returns 2, with a sentence on standard error, for what is no table; 3 for one that can't be protected."""
+    """Returns 2, with a sentence on standard error, for what is no table; 3 if it can't be protected."""
     parser = argparse.ArgumentParser(
         prog="./dev protect", description="Suppress what a table would give away, and prove it."
     )
     parser.add_argument("--file", type=Path, required=True, help="the table, as JSON")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here, not to the screen")
-    parser.add_argument("--seed", metavar="HEX", help="32 bytes that ties fall by; secret, and new if not given")
+    parser.add_argument(
+        "--seed", metavar="HEX", help="32 bytes that ties fall by; secret, and new if not given"
+    )
     chosen = parser.parse_args(arguments)
     try:
         seed = secrets.token_bytes(32) if chosen.seed is None else bytes.fromhex(chosen.seed)

@@ -1,7 +1,7 @@
 """Alternative tables: how far unknown counts can move while everything shown stays as it is (HiGHS).
 
 A move is what an alternative table has more or less than the true one; the relations are
-checked for each that is handed out. Which counts are unknown, and how far they ought to move, is the caller's.
+checked for each that is handed out. Which counts are unknown, and how far they go, is the caller's.
 """
 
 from __future__ import annotations
@@ -124,9 +124,7 @@ class Push:
     def reprice(self, where: Places, price: float) -> None:
         self._price[where] = price
 
-    def move(
-        self, target: int, need: int, *, up: bool, price: Steps | None = None
-    ) -> Steps | None:
+    def move(self, target: int, need: int, *, up: bool, price: Steps | None = None) -> Steps | None:
         """The cheapest move that takes `target` so far, fractions and all; None if there is none.
 
         From rest, where nothing moves, only what pays for itself is touched: few steps even in a wide table.
@@ -168,6 +166,14 @@ def _gather(matrix: sparse.csr_array | sparse.csc_array, which: Places) -> Place
     return found
 
 
+def _quiet() -> highspy.Highs:
+    """A solver that prints nothing, its banner included: standard output may be somebody's JSON."""
+    highs = highspy.Highs()
+    highs.setOptionValue("log_to_console", False)
+    highs.setOptionValue("output_flag", False)
+    return highs
+
+
 def _load(
     matrix: sparse.csc_array, lower: npt.NDArray[np.float64], upper: npt.NDArray[np.float64]
 ) -> highspy.Highs:
@@ -180,8 +186,7 @@ def _load(
     programme.a_matrix_.start_ = matrix.indptr.astype(np.int32)
     programme.a_matrix_.index_ = matrix.indices.astype(np.int32)
     programme.a_matrix_.value_ = matrix.data.astype(float)
-    highs = highspy.Highs()
-    highs.silent()
+    highs = _quiet()
     highs.setOptionValue("threads", 1)
     highs.setOptionValue("presolve", "off")
     highs.passModel(programme)

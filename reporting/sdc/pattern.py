@@ -1,6 +1,6 @@
-"""What to suppress beside the small counts, so that no reader can work one out; and what need not be after all.
+"""What to suppress beside the small counts, so that no reader can work one out.
 
-The engine's search. It knows the true counts; what it promises is proven again, without them, in certificate.py.
+The engine's search. It knows the true counts; what it promises is proven again without them in certificate.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEAR = 700
 
 
 class Refused(Exception):
-    """Nothing that may be suppressed protects these cells. `blocked` by id, and what is public that `blocks`."""
+    """Nothing that may be suppressed protects the cells `blocked`; what is public `blocks` them. By id."""
 
     def __init__(self, blocked: list[str], blocks: list[str]) -> None:
         super().__init__("Nothing that may be suppressed protects " + ", ".join(blocked) + ".")
@@ -38,7 +38,7 @@ class Pattern:
 
 
 def cost_of(system: System) -> npt.NDArray[np.float64]:
-    """What suppressing a cell costs: 1 + ln(1 + count), so that large counts are kept and many small ones too."""
+    """What suppressing a cell costs: 1 + ln(1 + count), so that few and small counts go."""
     return 1.0 + np.log1p(system.values)
 
 
@@ -217,8 +217,8 @@ class _Search:
     def whole_numbers(self) -> Pattern:
         """People are whole: what only tables with fractions prove is tried again in whole numbers.
 
-        In small tables alone; in large ones an interval that only fractions hold open was never seen. A target
-        that fails gets company.
+        In small tables alone; in large ones an interval that only fractions hold open was never seen. A
+        target that fails gets company.
         """
         if np.count_nonzero(self._unknown()) <= _NEAR:
             self._proofs.only_whole()

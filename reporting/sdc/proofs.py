@@ -22,7 +22,7 @@ BALL = 300
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An alternative table as the difference from the one at hand, and the readers for whom it may be true."""
+    """An alternative table as the difference from the one at hand, and for which readers it may be true."""
 
     places: Places
     by: Steps
@@ -103,7 +103,7 @@ class Proofs:
     def prove(self, unknown: Flags) -> bool:
         """Look for alternative tables: for many neighbours at once, then for each target that is left.
 
-        Whether all are proven; stops early where one is not.
+        Whether all are proven.
         """
         if len(self.readers) > 1:
             # A table that may be true for somebody who knows all that any reader knows is so for every one.
@@ -113,7 +113,8 @@ class Proofs:
                 self._cover(r, unknown & ~fixed, floor)
         for r in range(len(self.readers)):
             self._cover(r, unknown & ~self.readers[r].fixed, self.floor[r])
-        return all([self.prove_each(r, unknown, self.weak(r)) for r in range(len(self.readers))])
+        proven = [self.prove_each(r, unknown) for r in range(len(self.readers))]
+        return all(proven)
 
     def _cover(self, r: int, unknown: Flags, floor: Counts) -> None:
         """Step 4: let all weak targets move at once, then random parts of them, up or down."""
@@ -141,9 +142,9 @@ class Proofs:
         ball: int = BALL,
         hurry: bool = False,
     ) -> bool:
-        """Look for the widest interval of each target (every weak one) in turn, near it; whether all are proven.
+        """Look for the widest interval of each target (every weak one) in turn; whether all are proven.
 
-        `ball` is how many unknown counts around it may move: with all of them, what is not found is not there.
+        `ball` is how many unknown counts around it may move: with all, what is not found is not there.
         In a `hurry` the first that is not proven is enough.
         """
         unknown = unknown & ~self.readers[r].fixed
@@ -151,6 +152,9 @@ class Proofs:
         spread: Spread | None = None
         for target in self.weak(r) if targets is None else targets:
             if not self.is_weak(r, target):
+                continue
+            if not unknown[target]:
+                proven = False
                 continue
             if spread is None or len(spread.places) >= ball:
                 spread = self._spread(r, self.grid.ball(target, unknown, ball), self.floor[r])
@@ -171,9 +175,10 @@ class Proofs:
         self.restore([move for move in self.moves if (move.by == np.rint(move.by)).all()])
 
     def narrow_in_whole(self, r: int, unknown: Flags) -> Places:
-        """Targets whose intervals whole-numbered tables narrow too far; only those of whom that is certain."""
-        weak = self.weak(r)
-        places = np.flatnonzero(unknown & ~self.readers[r].fixed)
+        """Targets whose intervals whole-numbered tables narrow too far, where that is certain."""
+        unknown = unknown & ~self.readers[r].fixed
+        places, weak = np.flatnonzero(unknown), self.weak(r)
+        weak = weak[unknown[weak]]
         spread = self._spread(r, places, self.floor[r])
         found = []
         for target in weak:

@@ -35,8 +35,8 @@ def primary(system: System) -> Flags:
     """Cells that no reader may work out: published or hidden, for they are people either way.
 
     Counts of 1 to threshold - 1 (CMS cell size policy). Counts from which an agency can take its own and be
-    left with as few. Counts of fewer than three agencies, where all who brought some are named and the cell is
-    not network-wide. Cells the caller declares.
+    left with as few. Counts of fewer than three agencies, where all who brought some are named and the cell
+    is not network-wide. Cells the caller declares.
     """
     small = (system.values > 0) & (system.values < system.threshold)
     found: Flags = small | (system.sensitive & (system.values > 0))
@@ -77,7 +77,7 @@ def readers(system: System, targets: Flags) -> list[Reader]:
 
 
 def _reach(system: System, least: Counts) -> Counts:
-    """In strict mode a small count must look as if it could be no small one: the rest beside one's own too."""
+    """In strict mode a small count, or what is left beside one's own, must look as if it were none."""
     rest = system.values - least
     if not system.strict:
         return np.zeros_like(rest)

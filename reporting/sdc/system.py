@@ -32,8 +32,8 @@ class System:
     `hidden` cells exist and are never published; `forced` ones are public already. `network` cells are summed
     over the whole network by design, `sensitive` ones are declared so by the caller, whatever their count.
     `by` says how many of a count each agency brought in, and may leave some out. `known` is what readers know
-    beyond that: the whole count of a cell, or that it is at least so many. `least` is what everybody knows of a
-    suppressed count: 1 where readers are told that every zero is shown.
+    beyond that: the whole count of a cell, or that it is at least so many. `least` is what everybody knows of
+    a suppressed count: 1 where readers are told that every zero is shown.
     """
 
     ids: tuple[str, ...]
@@ -172,7 +172,18 @@ def matrix_of(rows: list[tuple[int, list[int]]], width: int) -> sparse.csr_array
     )
 
 
-_KEYS = {"threshold", "width", "strict", "cells", "relations", "known", "forced", "hidden", "sensitive", "least"}
+_KEYS = {
+    "threshold",
+    "width",
+    "strict",
+    "cells",
+    "relations",
+    "known",
+    "forced",
+    "hidden",
+    "sensitive",
+    "least",
+}
 
 
 def _matrix(relations: list[Any], place: Any, width: int) -> sparse.csr_array:

@@ -43,7 +43,8 @@ def of_grid(counts: Any) -> Table:
         {"id": _name((r, c)), "value": int(full[r, c])} for r in range(rows + 1) for c in range(columns + 1)
     ]
     along = [
-        {"total": _name((r, columns)), "parts": [_name((r, c)) for c in range(columns)]} for r in range(rows + 1)
+        {"total": _name((r, columns)), "parts": [_name((r, c)) for c in range(columns)]}
+        for r in range(rows + 1)
     ]
     down = [
         {"total": _name((rows, c)), "parts": [_name((r, c)) for r in range(rows)]} for c in range(columns + 1)

@@ -130,10 +130,14 @@ def test_a_suppressed_cell_published_by_hand_is_named():
         for at in np.flatnonzero(chosen.suppressed)[:6]:
             flags = chosen.suppressed.copy()
             flags[at] = False
-            shown = {name: int(n) for name, n, one in zip(
-                system.ids, system.values, flags | system.hidden, strict=True) if not one}
+            shown = {
+                name: int(n)
+                for name, n, one in zip(system.ids, system.values, flags | system.hidden, strict=True)
+                if not one
+            }
             truly = {
-                name: ends for name, ends in attack(table, shown, system.names(chosen.targets)).items()
+                name: ends
+                for name, ends in attack(table, shown, system.names(chosen.targets)).items()
                 if ends[1] - ends[0] < 5
             }
             _, exposed = certify(system, flags, seed=SEED, targets=chosen.targets)
@@ -290,7 +294,9 @@ class TestCertificate:
         name = next(iter(n for n, v in spoilt[0]["shown"].items() if v))
         spoilt[0]["shown"][name] += 11
         spoilt[1]["certificate"]["readers"][0]["tables"][0][0] += 1
-        spoilt[2]["certificate"]["readers"][0]["tables"] = spoilt[2]["certificate"]["readers"][0]["tables"][:1]
+        spoilt[2]["certificate"]["readers"][0]["tables"] = spoilt[2]["certificate"]["readers"][0]["tables"][
+            :1
+        ]
         spoilt[3]["certificate"]["readers"] = []
         spoilt[4]["certificate"]["readers"][0]["targets"] = []
         spoilt[4]["certificate"]["readers"][0]["reach"] = []
@@ -313,8 +319,9 @@ class TestSabotage:
         assert (primary(system) & system.published & ~shown).any()
 
     def test_without_pushes_the_certificate_is_refused(self, monkeypatch):
-        monkeypatch.setattr(pattern._Search, "_push_all", lambda self: None)
-        monkeypatch.setattr(pattern._Search, "_start", lambda self: None)
+        for step in ("_push_all", "_start"):
+            monkeypatch.setattr(pattern._Search, step, lambda self: None)
+        monkeypatch.setattr(pattern._Search, "whole_numbers", pattern._Search.found)
         with pytest.raises(Refused):
             for number in range(10):
                 run(invented.linked(np.random.default_rng([5, number])))
@@ -323,7 +330,10 @@ class TestSabotage:
         nothing = np.array([], dtype=np.int64)
         monkeypatch.setattr(proofs.Proofs, "weak", lambda self, r: nothing)
         monkeypatch.setattr(pattern._Search, "_start", lambda self: None)
-        open_ = sum(bool(holes(t, run(t))) for t in (invented.two_way(np.random.default_rng(n), 5, 5) for n in range(10)))
+        open_ = sum(
+            bool(holes(t, run(t)))
+            for t in (invented.two_way(np.random.default_rng(n), 5, 5) for n in range(10))
+        )
         assert open_
 
     def test_a_clean_up_that_keeps_nothing_is_caught(self, monkeypatch):
@@ -331,12 +341,15 @@ class TestSabotage:
             self._suppressed &= self._targets
 
         monkeypatch.setattr(pattern._Search, "_clean_up", careless)
+        monkeypatch.setattr(pattern._Search, "whole_numbers", pattern._Search.found)
         with pytest.raises(Refused):
             for number in range(10):
                 run(invented.linked(np.random.default_rng([5, number])))
 
     def test_the_clean_up_saves_something(self, monkeypatch):
-        systems = [read(invented.linked(np.random.default_rng([5, number]))) for number in range(15)]
+        systems = [
+            read(invented.two_way(np.random.default_rng([5, number]), 8, 8, mean=40)) for number in range(15)
+        ]
         clean = sum(choose(system, seed=SEED).cost for system in systems)
         monkeypatch.setattr(pattern._Search, "_clean_up", lambda self: None)
         assert clean < sum(choose(system, seed=SEED).cost for system in systems)
