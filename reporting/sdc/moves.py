@@ -57,7 +57,9 @@ class Spread:
     Only its costs change from one solution to the next, so each starts from the last.
     """
 
-    def __init__(self, grid: Grid, places: Places, room: Counts, cap: Counts, drop: Counts) -> None:
+    def __init__(
+        self, grid: Grid, places: Places, room: Counts | Steps, cap: Counts | Steps, drop: Counts
+    ) -> None:
         self.places = places
         self._part = grid.alone(places)
         self._cap, self._drop = cap, drop
@@ -108,7 +110,7 @@ class Spread:
 class Push:
     """The programme that moves one count and pays for every shown count it has to move along."""
 
-    def __init__(self, grid: Grid, places: Places, room: Counts, price: Steps) -> None:
+    def __init__(self, grid: Grid, places: Places, room: Counts | Steps, price: Steps) -> None:
         self.places = places
         self._part = grid.alone(places)
         self._room, self._price = room.astype(float), price.copy()
@@ -166,9 +168,12 @@ def _gather(matrix: sparse.csr_array | sparse.csc_array, which: Places) -> Place
     return found
 
 
-def _quiet() -> highspy.Highs:
-    """A solver that prints nothing, its banner included: standard output may be somebody's JSON."""
-    highs = highspy.Highs()
+def _quiet() -> highspy._Highs:
+    """A solver that prints nothing: standard output may be somebody's JSON.
+
+    The bare class, because the other registers callbacks and so prints a banner before it can be silenced.
+    """
+    highs = highspy._Highs()
     highs.setOptionValue("log_to_console", False)
     highs.setOptionValue("output_flag", False)
     return highs
@@ -176,7 +181,7 @@ def _quiet() -> highspy.Highs:
 
 def _load(
     matrix: sparse.csc_array, lower: npt.NDArray[np.float64], upper: npt.NDArray[np.float64]
-) -> highspy.Highs:
+) -> highspy._Highs:
     programme = highspy.HighsLp()
     programme.num_row_, programme.num_col_ = matrix.shape
     programme.col_cost_ = np.zeros(matrix.shape[1])
@@ -193,7 +198,7 @@ def _load(
     return highs
 
 
-def _solve(highs: highspy.Highs) -> Steps | None:
+def _solve(highs: highspy._Highs) -> Steps | None:
     highs.run()
     if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None

@@ -1,11 +1,12 @@
 """What to suppress beside the small counts, so that no reader can work one out.
 
-The engine's search. It knows the true counts; what it promises is proven again without them in certificate.py.
+The search knows the true counts; what it promises is proven again without them in certificate.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -178,7 +179,7 @@ class _Search:
         self._pushes[r] = Push(self._grid, places, self._proofs.room(r, places), price)
         return self._pushes[r]
 
-    def _refuse(self, r: int, target: int) -> None:
+    def _refuse(self, r: int, target: int) -> NoReturn:
         """Name what is in the way: the public counts that would have to move."""
         system, reader = self._system, self._readers[r]
         places = np.flatnonzero(~self._empty & ((system.values > 0) | system.hidden))
@@ -186,7 +187,7 @@ class _Search:
         push = Push(self._grid, places, self._proofs.room(r, places), price)
         need = max(system.width, int(reader.reach[target] - system.values[target]))
         move = push.move(int(np.searchsorted(places, target)), need, up=True)
-        blocks = [] if move is None else places[(np.abs(move) > 1e-7) & ~self._open[places]]
+        blocks = places[:0] if move is None else places[(np.abs(move) > 1e-7) & ~self._open[places]]
         raise Refused([system.ids[target]], [system.ids[at] for at in blocks])
 
     # Step 6.

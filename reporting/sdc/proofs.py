@@ -38,7 +38,7 @@ class Proofs:
     def __init__(
         self,
         grid: Grid,
-        values: Counts,
+        values: Counts | Steps,
         hidden: Flags,
         readers: Sequence[Reader],
         width: int,
@@ -97,7 +97,7 @@ class Proofs:
         for move in self.moves:
             self._take(move)
 
-    def room(self, r: int, places: Places) -> Counts:
+    def room(self, r: int, places: Places) -> Counts | Steps:
         return self.values[places] - self.floor[r][places]
 
     def prove(self, unknown: Flags) -> bool:
