@@ -9,6 +9,7 @@ from __future__ import annotations
 import highspy
 import numpy as np
 import numpy.typing as npt
+from highspy._core import _Highs
 from scipy import sparse
 
 from reporting.sdc.system import Counts, Flags
@@ -168,20 +169,18 @@ def _gather(matrix: sparse.csr_array | sparse.csc_array, which: Places) -> Place
     return found
 
 
-def _quiet() -> highspy._Highs:
+def _quiet() -> _Highs:
     """A solver that prints nothing: standard output may be somebody's JSON.
 
     The bare class, because the other registers callbacks and so prints a banner before it can be silenced.
     """
-    highs = highspy._Highs()
+    highs = _Highs()
     highs.setOptionValue("log_to_console", False)
     highs.setOptionValue("output_flag", False)
     return highs
 
 
-def _load(
-    matrix: sparse.csc_array, lower: npt.NDArray[np.float64], upper: npt.NDArray[np.float64]
-) -> highspy._Highs:
+def _load(matrix: sparse.csc_array, lower: npt.NDArray[np.float64], upper: npt.NDArray[np.float64]) -> _Highs:
     programme = highspy.HighsLp()
     programme.num_row_, programme.num_col_ = matrix.shape
     programme.col_cost_ = np.zeros(matrix.shape[1])
@@ -198,7 +197,7 @@ def _load(
     return highs
 
 
-def _solve(highs: highspy._Highs) -> Steps | None:
+def _solve(highs: _Highs) -> Steps | None:
     highs.run()
     if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
