@@ -1,4 +1,4 @@
-"""`./dev bench [import|pages|network|sealing|vault|linkage|linking|tokens|all]`: on a hub thrown away.
+"""`./dev bench [import|pages|network|sealing|vault|linkage|linking|tokens|protect|all]`: on a passing hub.
 
 With --write the figures are appended to bench/RESULTS.md. Each stands beside what the bare machine needs
 for the same, so that figures of different machines can be compared.
@@ -13,7 +13,7 @@ from bench import figures
 from bench.hub import Hub, thrown_away
 from casehub import embedded
 
-PARTS = ("import", "pages", "network", "sealing", "vault", "linkage", "linking", "tokens")
+PARTS = ("import", "pages", "network", "sealing", "vault", "linkage", "linking", "tokens", "protect")
 
 
 def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> None:
@@ -23,7 +23,7 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
     import django
 
     django.setup()
-    from bench import importing, keyholders, linkage, linking, network, pages, sealing, vault
+    from bench import importing, keyholders, linkage, linking, network, pages, protect, sealing, vault
     from casehub import running
 
     running.prepare()
@@ -45,6 +45,8 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
             linking.run(report, hub)
         if "tokens" in parts:
             keyholders.run(report, folder)
+        if "protect" in parts:
+            protect.run(report)
 
 
 def main() -> None:

@@ -1,0 +1,115 @@
+"""`./dev protect` and `./dev verify-release`: the disclosure engine for any table, from the command line.
+
+The only module here that reads and writes files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reporting.sdc.certificate import certify, verify
+from reporting.sdc.pattern import Refused, choose
+from reporting.sdc.system import Malformed, System, read
+
+_SMALL, _TRIES = 400, 3
+
+
+def protected(system: System, seed: bytes) -> dict[str, Any]:
+    """The table as `./dev protect` writes it. Raises Refused."""
+    began = time.perf_counter()
+    tries = _TRIES if len(system.ids) <= _SMALL else 1
+    pattern = choose(system, seed=seed, tries=tries)
+    certificate, exposed = certify(system, pattern.suppressed, seed=seed)
+    if exposed:
+        raise Refused(sorted({one.cell for one in exposed}), [])
+    shown = np.flatnonzero(~pattern.suppressed & system.published)
+    return {
+        "shown": {system.ids[at]: int(system.values[at]) for at in shown},
+        "suppressed": system.names(pattern.suppressed),
+        "secondary": system.names(pattern.secondary),
+        "certificate": certificate,
+        "audit": {
+            "exact": sum(one.exact for one in exposed),
+            "narrow": len(exposed),
+            "readers": len(certificate["readers"]),
+        },
+        "seconds": round(time.perf_counter() - began, 4),
+    }
+
+
+def protect(arguments: Sequence[str]) -> int:
+    """Returns 2, with a sentence on standard error, for what is no table; 3 if it can't be protected."""
+    parser = argparse.ArgumentParser(
+        prog="./dev protect", description="Suppress what a table would give away, and prove it."
+    )
+    parser.add_argument("--file", type=Path, required=True, help="the table, as JSON")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here, not to the screen")
+    parser.add_argument(
+        "--seed", metavar="HEX", help="32 bytes that ties fall by; secret, and new if not given"
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        seed = secrets.token_bytes(32) if chosen.seed is None else bytes.fromhex(chosen.seed)
+        result = protected(read(_load(chosen.file)), seed)
+    except (Malformed, ValueError, OSError) as error:
+        sys.stderr.write(f"protect: {error}\n")
+        return 2
+    except Refused as error:
+        sys.stderr.write(f"protect: {error}\n")
+        result = {"refused": str(error), "blocked": error.blocked, "blocking": error.blocks}
+        _write(result, chosen.json)
+        return 3
+    _write(result, chosen.json)
+    return 0
+
+
+def verify_release(arguments: Sequence[str]) -> int:
+    """Returns 1, with what is wrong, where the certificate does not hold."""
+    parser = argparse.ArgumentParser(
+        prog="./dev verify-release", description="Check the certificate of a protected table; solves nothing."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="what ./dev protect wrote")
+    parser.add_argument("--table", type=Path, help="the table it was made from, to be compared with")
+    chosen = parser.parse_args(arguments)
+    began = time.perf_counter()
+    try:
+        table = None if chosen.table is None else read(_load(chosen.table))
+        wrong = verify(_load(chosen.file), table)
+    except (Malformed, OSError) as error:
+        sys.stderr.write(f"verify-release: {error}\n")
+        return 2
+    for sentence in wrong:
+        sys.stderr.write(f"verify-release: {sentence}\n")
+    if not wrong:
+        sys.stdout.write(f"The certificate holds ({time.perf_counter() - began:.3f} s).\n")
+    return 1 if wrong else 0
+
+
+def _load(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise Malformed(f"{path} is not JSON: {error}.") from error
+
+
+def _write(result: dict[str, Any], path: Path | None) -> None:
+    text = json.dumps(result, separators=(",", ":")) + "\n"
+    if path is None:
+        sys.stdout.write(text)
+    else:
+        path.write_text(text)
+
+
+_COMMANDS = {"protect": protect, "verify-release": verify_release}
+
+if __name__ == "__main__":
+    sys.exit(_COMMANDS[sys.argv[1]](sys.argv[2:]))
