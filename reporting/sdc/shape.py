@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 Coord = tuple[str, ...]
 """A place in a table: one value per axis, in the order of the axes."""
+FigureKey = tuple[str, tuple[tuple[str, str], ...]]
+"""The one name of a count in whatever table it stands: its universe, and (dimension, value) pairs sorted by
+dimension. A dimension that is summed over is left out."""
 
 
 @dataclass(frozen=True, slots=True)
