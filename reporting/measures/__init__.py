@@ -1,10 +1,10 @@
-"""All definitions of numbers, one file a family. `@measure` registers; the folder is read once at start.
+"""All definitions of numbers, one file a family. `@measure` and `@cube` register; the folder is read once.
 
-A measure says which rows and how they are cut; it never filters for visibility, never protects and never
-renders. The engine counts it through the counting door.
+They say which rows and how they are cut; none filters for visibility, protects or renders. The engine counts
+them through the counting door.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from importlib import import_module
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 Text = str | Promise
 
@@ -114,11 +115,124 @@ def measure(
     return register
 
 
+ALL = "all"
+"""The value of an axis that is summed over."""
+UNKNOWN = "unknown"
+"""The value where nobody wrote one down. Questions that went unanswered have values of their own."""
+
+CLIENT_RECORDS = _("Client records of the network's agencies")
+ONE_CLIENT = _("One client of one agency")
+
+View = tuple[str, ...]
+"""The dimensions of one view, at most three. Any other is summed over."""
+Row = tuple[Any, ...]
+"""One atom at one agency: a value for each dimension of the cube, the agency, how many units stand there."""
+
+# (cursor of the counting door, period, as of, agencies whose rows count) -> atoms, each named once an agency.
+Atoms = Callable[[CursorWrapper, Period, datetime, list[int]], Iterable[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A way to cut. `values` in the order they are printed in, whatever the counts.
+
+    Where its values have groups, `into` names the dimension of the groups and `rolls_up` says which value
+    is in which: every value in exactly one, so that groups add up.
+    """
+
+    name: str
+    title: Text
+    values: tuple[tuple[str, Text], ...]
+    rolls_up: Mapping[str, str] | None = None
+    into: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """A registered definition. Each unit stands in exactly one atom, so atoms add up to every total.
+
+    `universe` names the units; the same units cut otherwise have the same one. `source` says whose records
+    they are, `unit` what one of them is, `counts` how often a person may be among them. `views` are what is
+    shown, and `coarser` the lists of views to try in order where too much of these would be hidden.
+    `adds_up`: two disjoint periods' counts add up to the count of both. The period is half-open.
+    """
+
+    name: str
+    title: Text
+    universe: str
+    source: Text
+    unit: Text
+    counts: Text
+    does_not_show: Text
+    dimensions: tuple[str, ...]
+    views: tuple[View, ...]
+    coarser: tuple[tuple[View, ...], ...]
+    adds_up: bool
+    version: int
+    find: Atoms
+
+
+_cubes: dict[str, Cube] = {}
+
+
+def cube(
+    *,
+    name: str,
+    title: Text,
+    universe: str,
+    counts: Text,
+    does_not_show: Text,
+    dimensions: tuple[str, ...],
+    views: tuple[View, ...],
+    coarser: tuple[tuple[View, ...], ...] = (),
+    adds_up: bool = False,
+    version: int = 1,
+    source: Text = CLIENT_RECORDS,
+    unit: Text = ONE_CLIENT,
+) -> Callable[[Atoms], Cube]:
+    """Register a function as a cube. A name stands once. Raises ValueError for a view of what it has not."""
+    for view in (*views, *(view for menu in coarser for view in menu)):
+        if not 0 < len(view) <= 3 or len(set(view)) != len(view):
+            raise ValueError(f"{name}: a view has one to three dimensions, each once")
+
+    def register(find: Atoms) -> Cube:
+        if name in _cubes:
+            raise ValueError(f"two cubes are called {name}")
+        _cubes[name] = Cube(
+            name=name,
+            title=title,
+            universe=universe,
+            source=source,
+            unit=unit,
+            counts=counts,
+            does_not_show=does_not_show,
+            dimensions=dimensions,
+            views=views,
+            coarser=coarser,
+            adds_up=adds_up,
+            version=version,
+            find=find,
+        )
+        return _cubes[name]
+
+    return register
+
+
 def measures() -> dict[str, Measure]:
     """Every measure by name."""
+    _read()
+    return dict(_register)
+
+
+def cubes() -> dict[str, Cube]:
+    """Every cube by name."""
+    _read()
+    return dict(_cubes)
+
+
+def _read() -> None:
     for module in iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
-    return dict(_register)
 
 
 def rows_of(cursor: CursorWrapper, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

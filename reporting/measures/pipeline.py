@@ -143,7 +143,7 @@ FROM waited GROUP BY stage, agency_id
 """  # noqa: S608
 
 
-def _parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, object]:
+def parameters(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, object]:
     return {
         "start": period.starts_at,
         "end": period.ends_at,
@@ -164,7 +164,7 @@ def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: l
     """Each stage of the pipeline: clients in it at `as_of`; clients that entered it in the period, in all
     and by the family of sectors of their first contact; and the median of whole days since their latest entry
     into the stage just before."""
-    asked = _parameters(period, as_of, agencies)
+    asked = parameters(period, as_of, agencies)
     families = {sector.value: sector.group.family.value for sector in Sector}
     counts = [Count(stage, "now", agency, value) for stage, agency, value in rows_of(cursor, STANDING, asked)]
     entered: dict[tuple[str, str, int], int] = defaultdict(int)
