@@ -1,8 +1,8 @@
 """Who takes part, what they are paid for, who works there, and the record that they did.
 
-Client data stands in `referrals`. `Agency`, `User`, `Membership`, `DataKey`, `SpentChallenge`, `KeyHolder`
-and `LinkEpoch` are the platform's own tables; every other table here belongs to one agency and is held by
-row security like a client table.
+Client data stands in `referrals`. `Agency`, `County`, `CountyMap`, `User`, `Membership`, `DataKey`,
+`SpentChallenge`, `KeyHolder` and `LinkEpoch` are the platform's own tables; every other table here belongs
+to one agency and is held by row security like a client table.
 """
 
 import uuid
@@ -51,6 +51,31 @@ class County(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CountyMap(models.Model):
+    """What a map and a rate need of a county: its outline, and how many people live there, from whom.
+
+    `outline` is a GeoJSON geometry, a Polygon or MultiPolygon. `population_by` cuts the population, by
+    dimension and value, as the figures name them. There are outlines and no points: no site is on a map.
+    """
+
+    county = models.OneToOneField(County, models.CASCADE, primary_key=True, related_name="map")
+    outline = models.JSONField()
+    population = models.PositiveIntegerField()
+    population_year = models.PositiveSmallIntegerField()
+    population_source = models.CharField(max_length=120)
+    population_by = models.JSONField(default=dict)
+
+    privacy = Privacy(
+        open={"county", "outline", "population", "population_year", "population_source", "population_by"}
+    )
+
+    class Meta:
+        ordering = ["county"]
+
+    def __str__(self) -> str:
+        return self.county_id
 
 
 class Agency(models.Model):

@@ -5,12 +5,14 @@ made here instead of by invitation. What a file can't bring (who works with whom
 few offers waiting) is done as the agencies' own staff would do it.
 """
 
+import io
 import os
 import secrets
 from pathlib import Path
 
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
+from django.core.management import call_command
 from django.utils import timezone
 
 from agencies import actions
@@ -25,12 +27,16 @@ from agencies.models import (
     User,
 )
 from agencies.scope import Actor, acting_as
+from casehub import synthetic
 from casehub.synthetic import World
+from casehub.synthetic.network import CEDAR
 from referrals import actions as actions_of_casework
 from referrals import queries
 from referrals.agency_side.keys import IdHasher, load_or_make_key
 
 CASELOAD = 14
+# Three Rivers' counties as a map; the larger worlds have no outlines.
+OUTLINES = Path(synthetic.__file__).parent / "three_rivers.geojson"
 # Who asks Kingfisher House for what when the demo opens.
 WAITING = {"three-rivers-general": "shel_em", "confluence-line": "cm"}
 
@@ -50,6 +56,8 @@ def seed(world: World) -> list[Agency]:
     # The offices' counties too: in the larger worlds no agency is there.
     for county in {spec.county for spec in (*world.offices, *world.agencies)}:
         County.objects.get_or_create(fips=county.fips, defaults={"name": county.name, "state": county.state})
+    if CEDAR in {spec.county for spec in world.agencies}:
+        call_command("counties", OUTLINES, stdout=io.StringIO())
     made = []
     for spec in (*world.offices, *world.agencies):
         has_clients = bool(spec.projects)
