@@ -81,6 +81,7 @@ def release(name: str, period: Period, actor: Actor) -> Release:
                 "measure_version": measures()[name].version,
                 "table": run.table.to_data(),
                 "digest": run.table.digest(),
+                "as_of": timezone.now(),
             },
         )
         if is_new and run.merged is not None:

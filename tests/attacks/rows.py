@@ -31,6 +31,7 @@ IN_FRONT = {
     "agencies_invitation": "whoever joins has no agency yet",
     "agencies_apitoken": "a token is looked up to learn which agency its bearer acts for",
     "agencies_doomedkey": "the vault finishes destroying keys for whichever agency; an id, nothing else",
+    "reporting_tribalanswer": "whoever publishes asks every tribal agency's answer, about none of its rows",
     "agencies_datakey": "the vault reads it for whichever agency it seals for; the key itself is wrapped",
 }
 _numbers = itertools.count(1)

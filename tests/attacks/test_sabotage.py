@@ -4,6 +4,7 @@ The stones are read from the database's catalog: a new table, key or policy is c
 Everything happens in one transaction of the superuser that is rolled back.
 """
 
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -233,6 +234,25 @@ class Wall:
             str(self.bench.tried(sql, row)).startswith("IntegrityConstraintViolation") for sql in tries
         )
 
+    def what_was_asked_for_stays(self, table: str) -> bool:
+        """A table that somebody wants released: neither what it is, nor that it was asked, can change."""
+        self.app("A")
+        row, who = str(uuid.uuid4()), self.worker["A"]
+        facts = {"id": row, "measure": "pipeline", "views": "[]", "scope": "partners", "mode": "suppressed"}
+        facts |= {"grid": "month", "reason": ""}
+        if table == "reporting_specification":
+            facts["asked_by_id"] = who
+        else:
+            facts |= {"wanted_by_id": who, "hub_id": self.id["A"], "label": "one", "state": "drawn"}
+            facts |= {"period_start": "2025-01-01", "period_end": "2025-02-01"}
+            facts |= {"protected_with": "{}", "blocking": "{}"}
+        places = ", ".join(["%s"] * len(facts))
+        self.bench.run(f"INSERT INTO {table} ({', '.join(facts)}) VALUES ({places})", *facts.values())
+        tries = (f"UPDATE {table} SET measure = 'who' WHERE id = %s", f"DELETE FROM {table} WHERE id = %s")
+        return all(
+            str(self.bench.tried(sql, row)).startswith("IntegrityConstraintViolation") for sql in tries
+        )
+
     def _release(self) -> str:
         """A's, under which a disclosure of A lies at R."""
         return str(self.rows.made[ReleaseOfInformation, "A"].pk)
@@ -346,6 +366,8 @@ EDITS = {
 # What notices that a trigger is gone, those of the ledger apart.
 WATCHES = {
     ("reporting_grantreport", "frozen_stays"): "what_is_frozen_stays",
+    ("reporting_specification", "stays"): "what_was_asked_for_stays",
+    ("reporting_proposal", "stays"): "what_was_asked_for_stays",
     ("referrals_releaseofinformation", "is_signed"): "what_is_over_is_not_signed",
     ("referrals_releaseofinformation", "stays"): "what_was_signed_stays",
     ("referrals_signingrule", "stays"): "what_was_signed_stays",
