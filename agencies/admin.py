@@ -86,7 +86,7 @@ class AgencyAdmin(Plain):
 @admin.register(County, site=operations)
 class CountyAdmin(Plain):
     may = frozenset({"add", "change"})
-    list_display = ("name", "state", "fips")
+    list_display = ("name", "region", "state", "fips")
 
 
 @admin.register(User, site=operations)

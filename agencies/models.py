@@ -37,13 +37,18 @@ class AgencyType(models.TextChoices):
 
 
 class County(models.Model):
-    """A county of the network, by its five-digit FIPS code kept as text."""
+    """A county of the network, by its five-digit FIPS code kept as text.
+
+    `region` names the counties that are counted together where one alone is too small; without one a county
+    is counted with all others of its state that have none.
+    """
 
     fips = models.CharField(max_length=5, primary_key=True)
     name = models.CharField(max_length=60)
     state = models.CharField(max_length=2)
+    region = models.CharField(max_length=60, blank=True)
 
-    privacy = Privacy(open={"fips", "name", "state"})
+    privacy = Privacy(open={"fips", "name", "state", "region"})
 
     class Meta:
         ordering = ["name"]

@@ -17,7 +17,9 @@ def listed(name: str, title: Text, picklist: type[Picklist], **groups: Any) -> D
     return Dimension(name, title, tuple((one.value, _(one.label)) for one in picklist), **groups)
 
 
-_PLACES = "SELECT fips, name, state FROM agencies_county ORDER BY name, fips"
+_PLACES = """
+    SELECT fips, name, COALESCE(NULLIF(region, ''), state) FROM agencies_county ORDER BY name, fips
+"""
 
 
 def places(cursor: CursorWrapper) -> dict[str, Dimension]:
@@ -28,14 +30,14 @@ def places(cursor: CursorWrapper) -> dict[str, Dimension]:
         "county": Dimension(
             "county",
             _("County"),
-            (*((fips, name) for fips, name, _state in counties), unknown),
-            {**{fips: state for fips, _name, state in counties}, UNKNOWN: UNKNOWN},
+            (*((fips, name) for fips, name, _region in counties), unknown),
+            {**{fips: region for fips, _name, region in counties}, UNKNOWN: UNKNOWN},
             "region",
         ),
         "region": Dimension(
             "region",
             _("Region"),
-            (*((state, state) for state in sorted({row[2] for row in counties})), unknown),
+            (*((region, region) for region in sorted({row[2] for row in counties})), unknown),
         ),
     }
 

@@ -26,13 +26,14 @@ class Read:
     fips: str
     name: str
     state: str
+    region: str
     facts: dict[str, Any]
 
 
 class Command(BaseCommand):
     help = (
         "Take in county outlines and populations from GeoJSON: properties fips, name, state, population, "
-        "population_year, population_source, and population_by if known. All of the file or nothing."
+        "population_year, population_source; region and population_by if known. All of the file or nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -53,6 +54,9 @@ class Command(BaseCommand):
                 county = County.objects.filter(fips=one.fips).first()
                 if county is None:
                     county = County.objects.create(fips=one.fips, name=one.name, state=one.state)
+                if one.region and county.region != one.region:
+                    county.region = one.region
+                    county.save(update_fields=["region"])
                 CountyMap.objects.update_or_create(county=county, defaults=one.facts)
         self.stdout.write(f"{len(counties)} counties have an outline and a population.")
 
@@ -87,6 +91,9 @@ def _county(feature: Mapping[str, Any]) -> tuple[Read, list[str]]:
     for name, longest in (("name", 60), ("state", 2), ("population_source", 120)):
         if not isinstance(said.get(name), str) or not 0 < len(said[name].strip()) <= longest:
             wrong.append(f"{name} must be a text of 1 to {longest} characters.")
+    region = said.get("region", "")
+    if not isinstance(region, str) or len(region.strip()) > 60:
+        wrong.append("region must be a text of at most 60 characters.")
     if not _whole(said.get("population"), 1, MOST_PEOPLE):
         wrong.append("population must be a whole number above 0.")
     if not _whole(said.get("population_year"), 1900, 2200):
@@ -108,7 +115,7 @@ def _county(feature: Mapping[str, Any]) -> tuple[Read, list[str]]:
         **{name: said.get(name) for name in ("population", "population_year", "population_source")},
         "population_by": cut,
     }
-    return Read(fips, str(said.get("name")), str(said.get("state")), facts), wrong
+    return Read(fips, str(said.get("name")), str(said.get("state")), str(region).strip(), facts), wrong
 
 
 def _whole(value: Any, least: int, most: int) -> bool:
