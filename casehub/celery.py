@@ -42,6 +42,7 @@ app.conf.update(
         "sweep": {"task": "casehub.sweep", "schedule": 20.0},
         "seal": {"task": "casehub.seal_ledgers", "schedule": 60.0},
         "snapshot": {"task": "casehub.snapshot_months", "schedule": 3600.0},
+        "tell": {"task": "casehub.tell_of_new_figures", "schedule": 3600.0},
         "disclosures": {"task": "casehub.empty_disclosures", "schedule": 300.0},
         "tidy": {"task": "casehub.tidy", "schedule": 3600.0},
         "mirror": {"task": "casehub.mirror_keys", "schedule": 60.0},
@@ -103,6 +104,14 @@ def snapshot_months() -> int:
     from reporting.tasks import snapshot
 
     return snapshot()
+
+
+@app.task(name="casehub.tell_of_new_figures")
+def tell_of_new_figures() -> int:
+    """Tell who asked for it that a view they keep has new figures."""
+    from reporting import saved
+
+    return saved.tell()
 
 
 @app.task(name="casehub.empty_disclosures")
