@@ -65,12 +65,14 @@ FOR_ANYBODY = ~Q(scope=Scope.PUBLIC) | ~Q(mode=Mode.SUPPRESSED)
 class Specification(models.Model):
     """A table that is released for each closed period of a grid, once a second person has approved it.
 
-    `views` lists the measure's views by their dimensions. The database lets nothing of it change but the one
-    decision and the one withdrawal.
+    `views` lists the measure's views by their dimensions; none for a measure that has one table. What was
+    approved is this version of the measure: a later one takes a decision at each run. The database lets
+    nothing of it change but the one decision and the one withdrawal.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     measure = models.CharField(max_length=60)
+    measure_version = models.PositiveSmallIntegerField(default=1)
     views = models.JSONField(default=list)
     scope = models.CharField(max_length=8, choices=Scope)
     mode = models.CharField(max_length=10, choices=Mode)
@@ -88,6 +90,7 @@ class Specification(models.Model):
         open={
             "id",
             "measure",
+            "measure_version",
             "views",
             "scope",
             "mode",

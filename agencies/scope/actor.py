@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from guardian.models import GroupObjectPermission
 
 from agencies.models import Agency, Membership, User
@@ -111,16 +111,30 @@ def _tell_postgres(agency: str, user: str) -> None:
         )
 
 
+def _take_turn(model: type[models.Model], *, repeatable: bool) -> None:
+    """First in the transaction: the moment that is read begins after the wait, as LOCK reads nothing."""
+    with connection.cursor() as cursor:
+        if repeatable:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute(f'LOCK TABLE "{model._meta.db_table}" IN EXCLUSIVE MODE')
+
+
 @contextmanager
-def acting_as(actor: Actor) -> Iterator[Actor]:
+def acting_as(actor: Actor, *, in_turn: type[models.Model] | None = None) -> Iterator[Actor]:
     """Open the door: one transaction in which PostgreSQL shows this actor's rows and no others.
+
+    `in_turn` names a table of which one such door at a time stands open: it waits until nobody else writes
+    that table, and from then on all it reads is of one moment.
 
     Does not nest. On success the settings are cleared before the commit; on an error the rollback takes
     them (a reset inside an aborted transaction would itself raise).
     """
     if _actor.get() is not None:
         raise ScopeError("acting_as does not nest: one request, one actor.")
+    is_outermost = not connection.in_atomic_block  # but in a test's own transaction
     with transaction.atomic(durable=True):
+        if in_turn is not None:
+            _take_turn(in_turn, repeatable=is_outermost)
         _tell_postgres(str(actor.agency_id), str(actor.user_id or ""))
         token = _actor.set(actor)
         try:

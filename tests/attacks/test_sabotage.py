@@ -234,6 +234,16 @@ class Wall:
             str(self.bench.tried(sql, row)).startswith("IntegrityConstraintViolation") for sql in tries
         )
 
+    def a_nations_answer_reaches_the_hub(self, table: str) -> bool:
+        office = self.rows.world.agency("HUB").pk
+        self.app("A")
+        self.bench.run(
+            f"INSERT INTO {table} (agency_id, measure, scope, is_allowed) VALUES (%s, 'who', 'public', false)",
+            self.id["A"],
+        )
+        self.bench.become("casehub_app", agency=office)
+        return self.bench.count("agencies_ledgerentry WHERE verb = 'table.vetoed_there'") == 1
+
     def what_was_asked_for_stays(self, table: str) -> bool:
         """A table that somebody wants released: neither what it is, nor that it was asked, can change."""
         self.app("A")
@@ -366,6 +376,7 @@ EDITS = {
 # What notices that a trigger is gone, those of the ledger apart.
 WATCHES = {
     ("reporting_grantreport", "frozen_stays"): "what_is_frozen_stays",
+    ("reporting_tribalanswer", "is_answered"): "a_nations_answer_reaches_the_hub",
     ("reporting_specification", "stays"): "what_was_asked_for_stays",
     ("reporting_proposal", "stays"): "what_was_asked_for_stays",
     ("referrals_releaseofinformation", "is_signed"): "what_is_over_is_not_signed",
