@@ -10,9 +10,9 @@ import numpy as np
 from bench import figures
 from reporting.sdc import pattern
 from reporting.sdc.certificate import verify
-from reporting.sdc.command import protected
 from reporting.sdc.proofs import Proofs
 from reporting.sdc.rules import readers
+from reporting.sdc.solve import protected
 from reporting.sdc.system import System, read
 from tests.reporting.sdc import invented
 
@@ -32,7 +32,8 @@ def run(report: figures.Report) -> None:
         system = read(table)
         results: list[dict] = []
         seconds = [
-            figures.timed(lambda s=system, r=results: r.append(protected(s, _SEED))) for _ in range(times)
+            figures.timed(lambda s=system, r=results: r.append(protected(s, _SEED).to_data()))
+            for _ in range(times)
         ]
         naive = _naive(system)
         bare = figures.timed(lambda s=system: _naive(s))

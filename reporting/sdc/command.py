@@ -14,36 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from reporting.sdc.certificate import certify, verify
-from reporting.sdc.pattern import Refused, choose
-from reporting.sdc.system import Malformed, System, read
-
-_SMALL, _TRIES = 400, 3
-
-
-def protected(system: System, seed: bytes) -> dict[str, Any]:
-    """The table as `./dev protect` writes it. Raises Refused."""
-    began = time.perf_counter()
-    tries = _TRIES if len(system.ids) <= _SMALL else 1
-    pattern = choose(system, seed=seed, tries=tries)
-    certificate, exposed = certify(system, pattern.suppressed, seed=seed)
-    if exposed:
-        raise Refused(sorted({one.cell for one in exposed}), [])
-    shown = np.flatnonzero(~pattern.suppressed & system.published)
-    return {
-        "shown": {system.ids[at]: int(system.values[at]) for at in shown},
-        "suppressed": system.names(pattern.suppressed),
-        "secondary": system.names(pattern.secondary),
-        "certificate": certificate,
-        "audit": {
-            "exact": sum(one.exact for one in exposed),
-            "narrow": len(exposed),
-            "readers": len(certificate["readers"]),
-        },
-        "seconds": round(time.perf_counter() - began, 4),
-    }
+from reporting.sdc.certificate import verify
+from reporting.sdc.pattern import Refused
+from reporting.sdc.solve import protected
+from reporting.sdc.system import Malformed, read
 
 
 def protect(arguments: Sequence[str]) -> int:
@@ -57,9 +31,10 @@ def protect(arguments: Sequence[str]) -> int:
         "--seed", metavar="HEX", help="32 bytes that ties fall by; secret, and new if not given"
     )
     chosen = parser.parse_args(arguments)
+    began = time.perf_counter()
     try:
         seed = secrets.token_bytes(32) if chosen.seed is None else bytes.fromhex(chosen.seed)
-        result = protected(read(_load(chosen.file)), seed)
+        result = protected(read(_load(chosen.file)), seed).to_data()
     except (Malformed, ValueError, OSError) as error:
         sys.stderr.write(f"protect: {error}\n")
         return 2
@@ -68,6 +43,7 @@ def protect(arguments: Sequence[str]) -> int:
         result = {"refused": str(error), "blocked": error.blocked, "blocking": error.blocks}
         _write(result, chosen.json)
         return 3
+    result["seconds"] = round(time.perf_counter() - began, 4)
     _write(result, chosen.json)
     return 0
 

@@ -5,13 +5,13 @@ How the rest of a table is kept from giving them away is decided in pattern.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from reporting.sdc.system import Counts, Flags, System
 
-MIN_AGENCIES = 3
 PUBLIC = ""
 """The reader who knows nothing but what is shown."""
 
@@ -31,23 +31,35 @@ class Reader:
     reach: Counts = field(repr=False)
 
 
+def may_show(system: System, value: int, by: Mapping[str, int], *, network: bool = False) -> bool:
+    """Whether a count that is made up like this may be read by anybody, those who brought it in included.
+
+    As `policy.Policy.may_show`, which is for counts whose agencies are all named: `by` may leave some out. A
+    count of the whole `network` by design may be one or two agencies' for the most part.
+    """
+    parts = [n for n in by.values() if n]
+    if value == 0:
+        return True
+    if value < system.threshold or any(0 < value - n < system.threshold for n in parts):
+        return False
+    if network or not parts:
+        return True
+    few = len(parts) < system.min_agencies and sum(parts) == value
+    return not few and max(parts) <= system.dominance * value
+
+
 def primary(system: System) -> Flags:
     """Cells that no reader may work out: published or hidden, for they are people either way.
 
     Counts of 1 to threshold - 1 (CMS cell size policy). Counts from which an agency can take its own and be
-    left with as few. Counts of fewer than three agencies, where all who brought some are named and the cell
-    is not network-wide. Cells the caller declares.
+    left with as few. Counts of fewer than three agencies, where all who brought some are named, and counts of
+    which one agency makes up more than four fifths, unless network-wide. Cells the caller declares. Never numbers that are not people.
     """
-    small = (system.values > 0) & (system.values < system.threshold)
-    found: Flags = small | (system.sensitive & (system.values > 0))
+    found: Flags = system.sensitive & (system.values > 0)
+    counts, network = system.values.tolist(), system.network.tolist()
     for at, by in enumerate(system.by):
-        value, parts = int(system.values[at]), [n for n in by.values() if n]
-        if not parts:
-            continue
-        left = any(0 < value - n < system.threshold for n in parts)
-        few = len(parts) < MIN_AGENCIES and sum(parts) == value and not system.network[at]
-        found[at] |= left or few
-    return found
+        found[at] |= not may_show(system, counts[at], by, network=network[at])
+    return found & ~system.slack
 
 
 def readers(system: System, targets: Flags) -> list[Reader]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,9 @@ class System:
     over the whole network by design, `sensitive` ones are declared so by the caller, whatever their count.
     `by` says how many of a count each agency brought in, and may leave some out. `known` is what readers know
     beyond that: the whole count of a cell, or that it is at least so many. `least` is what everybody knows of
-    a suppressed count: 1 where readers are told that every zero is shown.
+    a suppressed count: 1 where readers are told that every zero is shown. `slack` numbers are not people (a
+    bound, what a count is above it, a constant), so they may be small and may be known. The other numbers are those of
+    `policy.Policy`.
     """
 
     ids: tuple[str, ...]
@@ -43,12 +46,15 @@ class System:
     hidden: Flags = field(repr=False)
     network: Flags = field(repr=False)
     sensitive: Flags = field(repr=False)
+    slack: Flags = field(repr=False)
     by: tuple[Mapping[str, int], ...] = field(repr=False)
     known: Mapping[str, Mapping[int, int]] = field(repr=False)
     threshold: int = 11
     width: int = 5
     strict: bool = False
     least: int = 0
+    min_agencies: int = 3
+    dominance: Fraction = Fraction(4, 5)
 
     @property
     def published(self) -> Flags:
@@ -141,12 +147,15 @@ def read(data: Any) -> System:
         hidden=hidden,
         network=network,
         sensitive=flags("sensitive"),
+        slack=flags("slack"),
         by=tuple(by),
         known=known,
         threshold=threshold,
         width=width,
         strict=bool(data.get("strict", False)),
         least=min(1, _count(data.get("least", 0), "The least count")),
+        min_agencies=_count(data.get("min_agencies", 3), "The least number of agencies"),
+        dominance=_part(data.get("dominance", "4/5")),
     )
 
 
@@ -182,7 +191,10 @@ _KEYS = {
     "forced",
     "hidden",
     "sensitive",
+    "slack",
     "least",
+    "min_agencies",
+    "dominance",
 }
 
 
@@ -209,3 +221,14 @@ def _count(value: Any, what: str) -> int:
     if type(value) is not int or value < 0:
         raise Malformed(f"{what} must be a whole number, 0 or more.")
     return value
+
+
+def _part(value: Any) -> Fraction:
+    """A part of one, as "4/5" or 0.8."""
+    try:
+        found = Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        found = Fraction(0)
+    if not 0 < found <= 1:
+        raise Malformed('The dominance must be a part of one, such as "4/5".')
+    return found
