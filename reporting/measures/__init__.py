@@ -18,6 +18,8 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from reporting.sdc.shape import FigureKey
+
 Text = str | Promise
 
 
@@ -124,7 +126,7 @@ CLIENT_RECORDS = _("Client records of the network's agencies")
 ONE_CLIENT = _("One client of one agency")
 
 View = tuple[str, ...]
-"""The dimensions of one view, at most three. Any other is summed over."""
+"""The dimensions of one view, at most three. Any other is summed over: () is the total of all."""
 Row = tuple[Any, ...]
 """One atom at one agency: a value for each dimension of the cube, the agency, how many units stand there."""
 
@@ -154,7 +156,9 @@ class Cube:
     `universe` names the units; the same units cut otherwise have the same one. `source` says whose records
     they are, `unit` what one of them is, `counts` how often a person may be among them. `views` are what is
     shown, and `coarser` the lists of views to try in order where too much of these would be hidden.
-    `adds_up`: two disjoint periods' counts add up to the count of both. The period is half-open.
+    `adds_up`: two disjoint periods' counts add up to the count of both. The period is half-open. `within`:
+    where only some units of the universe are counted, the pairs that say which; they are in no view and in
+    each figure's name.
     """
 
     name: str
@@ -168,8 +172,13 @@ class Cube:
     views: tuple[View, ...]
     coarser: tuple[tuple[View, ...], ...]
     adds_up: bool
+    within: tuple[tuple[str, str], ...]
     version: int
     find: Atoms
+
+    def key(self, view: View, values: tuple[str, ...]) -> FigureKey:
+        """The name of one figure in every table: the values of a view, in its order."""
+        return self.universe, tuple(sorted([*zip(view, values, strict=True), *self.within]))
 
 
 _cubes: dict[str, Cube] = {}
@@ -186,14 +195,15 @@ def cube(
     views: tuple[View, ...],
     coarser: tuple[tuple[View, ...], ...] = (),
     adds_up: bool = False,
+    within: tuple[tuple[str, str], ...] = (),
     version: int = 1,
     source: Text = CLIENT_RECORDS,
     unit: Text = ONE_CLIENT,
 ) -> Callable[[Atoms], Cube]:
     """Register a function as a cube. A name stands once. Raises ValueError for a view of what it has not."""
     for view in (*views, *(view for menu in coarser for view in menu)):
-        if not 0 < len(view) <= 3 or len(set(view)) != len(view):
-            raise ValueError(f"{name}: a view has one to three dimensions, each once")
+        if len(view) > 3 or len(set(view)) != len(view):
+            raise ValueError(f"{name}: a view has at most three dimensions, each once")
 
     def register(find: Atoms) -> Cube:
         if name in _cubes:
@@ -210,6 +220,7 @@ def cube(
             views=views,
             coarser=coarser,
             adds_up=adds_up,
+            within=within,
             version=version,
             find=find,
         )

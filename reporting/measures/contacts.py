@@ -1,13 +1,15 @@
-"""Contacts that name nobody: shown beside clients, never among them (K7)."""
+"""Contacts: all of them, and those that name nobody, who stand beside clients and never among them (K7)."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
-from referrals.picklists import Sector, SectorGroup
-from reporting.measures import Count, Counted, Period, measure, rows_of
+from referrals.picklists import Sector, SectorGroup, TouchpointKind
+from reporting.measures import UNKNOWN, Count, Counted, Period, Row, cube, measure, rows_of
+from reporting.measures.dimensions import as_listed
 
 ANONYMOUS = """
     SELECT sector, agency_id, count(*) FROM referrals_touchpoint
@@ -42,3 +44,64 @@ def anonymous_contacts(
         sums=[("contacts", [name for name, _title in sectors])],
         people_of="",
     )
+
+
+CONTACTS = """
+    SELECT touchpoint.sector, touchpoint.kind, touchpoint.client_id IS NULL,
+           COALESCE(touchpoint.county_id, client.county_id, ''), touchpoint.agency_id, count(*)
+    FROM referrals_touchpoint touchpoint LEFT JOIN referrals_client client ON client.id = touchpoint.client_id
+    WHERE touchpoint.agency_id = ANY(%(agencies)s)
+      AND occurred_at >= %(start)s AND occurred_at < LEAST(%(end)s, %(as_of)s)
+    GROUP BY 1, 2, 3, 4, 5
+"""
+
+
+@cube(
+    name="contacts_by_sector",
+    title=_("Where do contacts happen?"),
+    universe="contacts",
+    counts=_("Contacts: one person may have several"),
+    does_not_show=_("How many people were met, or contacts that nobody wrote down."),
+    dimensions=("sector", "contact_kind", "contact_of", "county"),
+    views=(
+        (),
+        ("contact_of",),
+        ("sector_group",),
+        ("contact_kind",),
+        ("county",),
+        ("sector_group", "contact_of"),
+        ("sector_group", "contact_kind"),
+        ("sector_group", "county"),
+    ),
+    coarser=(
+        (
+            (),
+            ("contact_of",),
+            ("sector_family",),
+            ("contact_kind",),
+            ("region",),
+            ("sector_family", "contact_of"),
+            ("sector_family", "region"),
+        ),
+        ((), ("contact_of",), ("sector_family",), ("region",)),
+    ),
+    adds_up=True,
+    source=_("Contacts that the network's agencies wrote down"),
+    unit=_("One contact, of a client or anonymous"),
+)
+def contacts_by_sector(
+    cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]
+) -> Iterable[Row]:
+    """Contacts dated in the period, by sector, by kind, by whether they name a client, and by county: of the
+    contact where it is written down, else where the client lives."""
+    asked = {"start": period.starts_at, "end": period.ends_at, "as_of": as_of, "agencies": agencies}
+    found: dict[tuple[str, str, str, str, int], int] = defaultdict(int)
+    for sector, kind, is_anonymous, county, agency, contacts in rows_of(cursor, CONTACTS, asked):
+        found[
+            as_listed(Sector, sector, Sector.OTHER.value),
+            as_listed(TouchpointKind, kind, TouchpointKind.CONTACT.value),
+            "anonymous" if is_anonymous else "client",
+            county or UNKNOWN,
+            agency,
+        ] += contacts
+    return [(*at, contacts) for at, contacts in found.items()]
