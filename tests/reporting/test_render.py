@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from python_calamine import CalamineWorkbook
 
-from reporting import render
+from reporting import reading, render
 from reporting.sdc import HIDDEN_MARK, NOT_REPORTED_MARK, Hidden, NotReported, Range, Shown
 from tests.reporting.tables import ROWS, own, protected, raw
 
@@ -61,9 +61,9 @@ def test_the_type_gate_is_alive(monkeypatch):
     """Sabotage: with the gate taken out, a lookalike with exact figures would be rendered."""
     with pytest.raises(TypeError):
         render.csv(LooksLikeATable())
-    monkeypatch.setattr(render, "type", lambda _table: render.ProtectedTable, raising=False)
-    monkeypatch.setattr(render, "caveats", lambda _table: [])
-    monkeypatch.setattr(render, "_rule", lambda _table: "")
+    monkeypatch.setattr(reading, "type", lambda _table: reading.ProtectedTable, raising=False)
+    monkeypatch.setattr(reading, "caveats", lambda _table: [])
+    monkeypatch.setattr(reading, "rule", lambda _table: "")
     assert b"Identified,60,60" in render.csv(LooksLikeATable())
 
 
@@ -133,7 +133,7 @@ def test_hidden_not_reported_and_zero_look_different_everywhere():
     lines = {line[0]: line for line in csv_lines(table)[:10]}
     assert {lines["Referred"][4], lines["Lost"][3], lines["Accepted"][4]} == {"*", "n/r", "0"}
     picture = render.svg(table)
-    assert picture.count('fill="url(#hid)"') == 1
+    assert picture.count('fill="url(#chart-hid)"') == 2  # the bar, and the explanation of the sign
     kinds = {bar.stage: bar.kind for bar in render.bars(table)}
     assert (kinds["referred"], kinds["identified"], kinds["accepted"]) == ("hidden", "range", "zero")
     found = render.page(table)["stages"]
