@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0004_release_ledger"),
+        ("reporting", "0005_a_nations_answer"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
