@@ -59,6 +59,7 @@ def certify(
         "strict": system.strict,
         "cells": list(system.ids),
         "lines": _lines(system),
+        "slack": np.flatnonzero(system.slack).tolist(),
         "table": digest(system.ids, system.matrix, shown),
         "seed": hashlib.sha256(seed).hexdigest(),
         "readers": sections,
@@ -131,7 +132,10 @@ def _verify(data: Mapping[str, Any], system: System | None) -> list[str]:
     if suppressed & set(shown) or not suppressed <= set(at):
         wrong.append("A cell is shown and suppressed at once, or is none of the table's.")
     threshold, width = int(made["threshold"]), int(made["width"])
-    wrong += [f"{name} shows a count of {n}." for name, n in shown.items() if 0 < n < threshold]
+    people = {*shown} - {ids[place] for place in made["slack"]}
+    wrong += [
+        f"{name} shows a count of {shown[name]}." for name in sorted(people) if 0 < shown[name] < threshold
+    ]
     base = np.zeros(len(ids))
     base[[at[name] for name in shown]] = list(shown.values())
     unknown = sorted(set(range(len(ids))) - {at[name] for name in shown})
@@ -175,6 +179,8 @@ def _against(system: System, data: Mapping[str, Any], made: Mapping[str, Any]) -
         wrong.append("A cell is neither shown nor suppressed.")
     if (system.threshold, system.width, system.strict) != (made["threshold"], made["width"], made["strict"]):
         wrong.append("The certificate is for other limits than the table's.")
+    if np.flatnonzero(system.slack).tolist() != made["slack"]:
+        wrong.append("The certificate takes people for numbers that are none, or the other way round.")
     targets = primary(system)
     wrong += [f"{name} is small and shown." for name in system.names(targets) if name in data["shown"]]
     for reader, section in zip(readers(system, targets), made["readers"], strict=False):

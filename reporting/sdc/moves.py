@@ -18,7 +18,7 @@ Places = npt.NDArray[np.int64]
 Steps = npt.NDArray[np.float64]
 CLOSE = 1e-6
 _REWARD = 1e5
-_PATIENCE = 0.3  # seconds for one whole-number programme
+_NODES = 1000  # of one whole-number programme; a time limit would make answers differ from day to day
 
 
 class Grid:
@@ -95,16 +95,16 @@ class Spread:
         self._highs.setBasis()
 
     def whole(self, targets: Places, *, up: bool) -> tuple[Steps, bool]:
-        """The same in whole numbers, and whether the time allowed was enough to find the farthest."""
+        """The same in whole numbers, and whether so many nodes were enough to find the farthest."""
         n = len(self.places)
         kinds = np.full(3 * n, highspy.HighsVarType.kInteger)
         self._highs.changeColsIntegrality(3 * n, self._all, kinds)
-        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + _PATIENCE)
+        self._highs.setOptionValue("presolve", "on")
         found = self.move(targets, up=up)
         best = self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         kinds[:] = highspy.HighsVarType.kContinuous
         self._highs.changeColsIntegrality(3 * n, self._all, kinds)
-        self._highs.setOptionValue("time_limit", highspy.kHighsInf)
+        self._highs.setOptionValue("presolve", "off")
         return found, best
 
 
@@ -193,6 +193,7 @@ def _load(matrix: sparse.csc_array, lower: npt.NDArray[np.float64], upper: npt.N
     highs = _quiet()
     highs.setOptionValue("threads", 1)
     highs.setOptionValue("presolve", "off")
+    highs.setOptionValue("mip_max_nodes", _NODES)
     highs.passModel(programme)
     return highs
 

@@ -53,7 +53,8 @@ def primary(system: System) -> Flags:
 
     Counts of 1 to threshold - 1 (CMS cell size policy). Counts from which an agency can take its own and be
     left with as few. Counts of fewer than three agencies, where all who brought some are named, and counts of
-    which one agency makes up more than four fifths, unless network-wide. Cells the caller declares. Never numbers that are not people.
+    which one agency makes up more than four fifths, unless network-wide. Cells the caller declares. Never
+    numbers that are not people.
     """
     found: Flags = system.sensitive & (system.values > 0)
     counts, network = system.values.tolist(), system.network.tolist()

@@ -35,8 +35,8 @@ class System:
     `by` says how many of a count each agency brought in, and may leave some out. `known` is what readers know
     beyond that: the whole count of a cell, or that it is at least so many. `least` is what everybody knows of
     a suppressed count: 1 where readers are told that every zero is shown. `slack` numbers are not people (a
-    bound, what a count is above it, a constant), so they may be small and may be known. The other numbers are those of
-    `policy.Policy`.
+    bound, what a count is above it, a constant), so they may be small and may be known. The other numbers are
+    those of `policy.Policy`.
     """
 
     ids: tuple[str, ...]
