@@ -158,7 +158,10 @@ class Cube:
     shown, and `coarser` the lists of views to try in order where too much of these would be hidden.
     `adds_up`: two disjoint periods' counts add up to the count of both. The period is half-open. `within`:
     where only some units of the universe are counted, the pairs that say which; they are in no view and in
-    each figure's name.
+    each figure's name. `period_bound`: dimensions, with their groups, whose value is true of one period only
+    (unmet when it ended). A unit of two overlapping periods may have two values, so their figures are not
+    comparable and have two names; `periods_apart` then asks that no two periods of it overlap, for a reader
+    could hold them together all the same.
     """
 
     name: str
@@ -173,12 +176,21 @@ class Cube:
     coarser: tuple[tuple[View, ...], ...]
     adds_up: bool
     within: tuple[tuple[str, str], ...]
+    period_bound: frozenset[str]
     version: int
     find: Atoms
 
-    def key(self, view: View, values: tuple[str, ...]) -> FigureKey:
+    @property
+    def periods_apart(self) -> bool:
+        """Whether two releases of it must be of one period or share no day."""
+        return bool(self.period_bound)
+
+    def key(self, view: View, values: tuple[str, ...], period: Period) -> FigureKey:
         """The name of one figure in every table: the values of a view, in its order."""
-        return self.universe, tuple(sorted([*zip(view, values, strict=True), *self.within]))
+        pairs = [*zip(view, values, strict=True), *self.within]
+        if not self.period_bound.isdisjoint(view):
+            pairs.append(("period", f"{period.start}/{period.end}"))
+        return self.universe, tuple(sorted(pairs))
 
 
 _cubes: dict[str, Cube] = {}
@@ -196,6 +208,7 @@ def cube(
     coarser: tuple[tuple[View, ...], ...] = (),
     adds_up: bool = False,
     within: tuple[tuple[str, str], ...] = (),
+    period_bound: Iterable[str] = (),
     version: int = 1,
     source: Text = CLIENT_RECORDS,
     unit: Text = ONE_CLIENT,
@@ -221,6 +234,7 @@ def cube(
             coarser=coarser,
             adds_up=adds_up,
             within=within,
+            period_bound=frozenset(period_bound),
             version=version,
             find=find,
         )

@@ -141,6 +141,7 @@ def served(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: lis
     dimensions=("arrival", "county"),
     views=((), ("arrival",), ("county",), ("arrival", "county")),
     coarser=(((), ("arrival",), ("region",), ("arrival", "region")), ((), ("arrival",))),
+    period_bound=("arrival",),
     unit=_("One client of one agency with a contact, a service or an open enrollment in the period"),
 )
 def new_and_continuing(
