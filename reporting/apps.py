@@ -6,3 +6,7 @@ from django.apps import AppConfig
 class ReportingConfig(AppConfig):
     name = "reporting"
     verbose_name = "Reporting"
+
+    def ready(self) -> None:
+        """Register this floor's jobs."""
+        from reporting import tasks  # noqa: F401

@@ -208,9 +208,9 @@ def _invitation(rows: Rows, letter: str) -> models.Model:
 def _release(rows: Rows, letter: str) -> models.Model:
     from datetime import date
 
-    from reporting import releases
     from reporting.measures import Period
+    from tests.reporting.releasing import released
 
     month = 1 if letter == "A" else 2
     period = Period(date(2025, month, 1), date(2025, month + 1, 1))
-    return releases.release("pipeline", period, rows.world.actor("HUB", "coordinator"))
+    return released(rows.world, "pipeline", period)

@@ -15,9 +15,9 @@ from agencies.roles import Permission
 from agencies.scope import acting_as
 from referrals import actions
 from referrals.api.views import ClientViewSet
-from reporting import releases
 from reporting.measures import Period
 from tests.casehub.api import Caller
+from tests.reporting.releasing import released
 
 NOTHING = b'{"detail":"Not found."}'
 WORKERS = {"caseworker", "supervisor", "data_lead"}
@@ -314,7 +314,7 @@ def test_a_release_is_read_protected_and_its_showing_kept(world):
                 trafficking_status="possible",
                 occurred_at=timezone.make_aware(datetime(2025, 3, 5)),
             )
-    made = releases.release("pipeline", Period(date(2025, 3, 1), date(2025, 4, 1)), world.actor("A"))
+    made = released(world, "pipeline", Period(date(2025, 3, 1), date(2025, 4, 1)))
     caller = Caller(world, "A", "partner_viewer")
     assert [one["label"] for one in caller.get("releases/").json()["results"]] == [made.label]
     figures = caller.get(f"releases/{made.pk}/").json()

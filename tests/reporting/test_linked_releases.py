@@ -14,6 +14,8 @@ from reporting.measures import Period, links
 from reporting.models import Grid, LinkedStep, Release, Showing
 from reporting.sdc import LINKED, NOBODY, RELEASED, Hidden, Range, Share
 from tests.referrals.linking.network import Network, rows
+from tests.reporting.releasing import approved
+from tests.reporting.releasing import released as released_once
 from tests.reporting.test_grant_pages import opened, page
 
 ZONE = ZoneInfo("America/Chicago")
@@ -84,9 +86,8 @@ def month_of(number: int) -> Period:
 
 
 def released(network, month):
-    actor = Actor.hub(network.world.agency("HUB"), Permission.REPORT_NETWORK)
     linking.bulk()
-    return releases.release("pipeline", month_of(month), actor)
+    return released_once(network.world, "pipeline", month_of(month))
 
 
 def table(release):
@@ -146,8 +147,7 @@ def test_a_release_taken_back_leaves_a_true_range_before_the_sweep_too(network, 
     assert unsettled == [(2,)]
     if swept:
         linking.sweep()
-    actor = Actor.hub(network.world.agency("HUB"), Permission.REPORT_NETWORK)
-    made = releases.release("pipeline", month_of(1), actor)
+    made = released_once(network.world, "pipeline", month_of(1))
     assert table(made)[AT] == Range(20, 45)
     assert LinkedStep.objects.get(release=made).merged[NOBODY] == [27, 27], (
         "whoever leaves takes no other pair"
@@ -163,8 +163,7 @@ def test_a_release_over_by_the_clock_counts_no_more_without_a_sweep(network):
         found = list(ReleaseOfInformation.objects.all())
     for one in found:
         network.revoke(one)
-    actor = Actor.hub(network.world.agency("HUB"), Permission.REPORT_NETWORK)
-    made = releases.release("pipeline", month_of(1), actor)
+    made = released_once(network.world, "pipeline", month_of(1))
     # Without A's rows 14 pairs of B and C are left, none of which touches any other pair: not shown, since
     # without B's rows nothing is left at all.
     assert table(made)[AT] == Hidden()
@@ -221,6 +220,7 @@ def test_the_nightly_job_settles_before_it_counts(network, monkeypatch):
     releases.choose_grid(Grid.MONTH)
     fourteen_everywhere(network)
     linking.bulk()
+    approved(network.world, "pipeline", Grid.MONTH)
     asked = []
     monkeypatch.setattr(linking, "sweep", lambda: asked.append("sweep"))
     monkeypatch.setattr(linking, "link_new", lambda: asked.append("new"))
@@ -231,7 +231,7 @@ def test_the_nightly_job_settles_before_it_counts(network, monkeypatch):
 
 def test_links_are_read_through_the_counting_door_only(network):
     with pytest.raises(NotAllowed):
-        releases.release("pipeline", month_of(1), Actor.hub(network.world.agency("HUB")))
+        engine.run_network("pipeline", month_of(1), Actor.hub(network.world.agency("HUB")))
 
 
 def test_a_grant_report_says_the_network_s_people_beside_its_own(network):

@@ -13,6 +13,7 @@ from reporting import engine, releases, render
 from reporting.measures import Period
 from reporting.models import Grid
 from reporting.sdc import Hidden, MedianDays, Range, Shown
+from tests.reporting.releasing import approved, released
 
 YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
 ZONE = ZoneInfo("America/Chicago")
@@ -85,14 +86,14 @@ def test_the_network_says_a_range_of_people_and_hides_the_few(world):
             world.touchpoint(letter, client, occurred_at=at(1, 5), trafficking_status="possible")
         world.screening(client, at(2, 1))
     releases.choose_grid(Grid.YEAR)
-    made = releases.release("pipeline", YEAR, network(world))
+    made = released(world, "pipeline", YEAR)
     table = releases.read(made, user=None, channel="test")
     assert table["identified", "entered"] == Shown(41)
     assert table["identified", "people"] == Range(15, 45)
     assert table["screened", "entered"] == Hidden()
     assert table["screened", "people"] == Hidden()
     assert table.caveats.agencies_reporting == 3
-    assert releases.release("pipeline", YEAR, network(world)) == made
+    assert released(world, "pipeline", YEAR) == made
 
 
 def test_a_veto_and_a_missing_signature_keep_rows_out(world):
@@ -105,13 +106,10 @@ def test_a_veto_and_a_missing_signature_keep_rows_out(world):
     assert engine.run_network("pipeline", YEAR, network(world)).table["identified", "entered"] == Shown(36)
 
 
-def test_the_grid_is_fixed_once_something_was_released(world):
-    releases.choose_grid(Grid.YEAR)
-    releases.release("pipeline", YEAR, network(world))
-    with pytest.raises(releases.GridIsFixed):
-        releases.choose_grid(Grid.MONTH)
-    with pytest.raises(releases.GridIsFixed):
-        releases.release("pipeline", Period(date(2025, 1, 1), date(2025, 2, 1)), network(world))
+def test_a_period_of_another_grid_is_not_released(world):
+    by_year = approved(world)
+    with pytest.raises(releases.NotAPeriod):
+        releases.publish(by_year, Period(date(2025, 1, 1), date(2025, 2, 1)))
 
 
 def test_counting_needs_the_right(world):
@@ -136,7 +134,7 @@ def test_who_stands_where_is_said_at_the_end_of_a_year_only(world, grid, period,
                 trafficking_status="possible",
             )
     releases.choose_grid(grid)
-    table = releases.read(releases.release("pipeline", period, network(world)), user=None, channel="test")
+    table = releases.read(released(world, "pipeline", period), user=None, channel="test")
     assert table["identified", "entered"] == Shown(45)
     assert (("identified", "now") in table.cells) is said
     assert said or render.data(table)["stages"][0]["now"] is None

@@ -19,13 +19,13 @@ from agencies import jobs
 from agencies.models import Agency, Job, JobState, Membership
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor, acting_as
-from casehub import demo, democards, demoholders, demoreleases, running
+from casehub import demo, democards, demoholders, demoreleases, demotables, running
 from casehub.synthetic import World, world, write_hmis
 from referrals.agency_side.bundle import make_bundle
 from referrals.agency_side.keys import load_or_make_key
 from referrals.exchange import inbox
 from reporting import releases, render
-from reporting.measures import Period, measures
+from reporting.measures import Period
 from reporting.models import Grid, Release
 
 YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
@@ -107,8 +107,8 @@ class Command(BaseCommand):
         self.stdout.write(f"  {signed} releases signed; {linked} clients may be counted once")
         releases.choose_grid(Grid.YEAR)
         hub = Agency.objects.get(slug=invented.offices[0].slug)
-        for name in measures():
-            releases.release(name, YEAR, Actor.hub(hub, Permission.REPORT_NETWORK))
+        for plan, made in demotables.publish(hub, YEAR):
+            self.stdout.write(f"  {plan}: {made.label if made else 'nothing of it can be said'}")
 
     def _wait(self, imports: list[tuple[Agency, Job]]) -> None:
         """Watch the imports; the worker does them. Raises CommandError if one does not end well."""

@@ -1,0 +1,39 @@
+"""Releases as they are read: which there are, the newest of a measure, the table of one."""
+
+from agencies.models import User
+from reporting.models import Release, Scope, Showing
+from reporting.sdc import ProtectedTable, from_stored
+
+Channel = str
+
+
+def latest(measure: str, scope: str = Scope.PARTNERS) -> Release | None:
+    """The measure's release that ended last, as it stands after corrections."""
+    return Release.objects.filter(measure=measure, scope=scope, replaced_by=None).first()
+
+
+def of(measure: str, scope: str = Scope.PARTNERS) -> list[Release]:
+    """Every release of the measure that no correction has replaced, latest period first."""
+    return list(Release.objects.filter(measure=measure, scope=scope, replaced_by=None))
+
+
+def published() -> list[Release]:
+    """Every public release, replaced ones too, latest period first."""
+    return list(Release.objects.filter(scope=Scope.PUBLIC).select_related("replaced_by"))
+
+
+def find_published(label: str) -> Release:
+    """The public release of that label. Raises Release.DoesNotExist for any other."""
+    found = Release.objects.select_related("replaces", "replaced_by")
+    return found.get(scope=Scope.PUBLIC, label=label)
+
+
+def read(release: Release, *, user: User | None, channel: Channel) -> ProtectedTable:
+    """The table of a release, checked against its digest; entered in the ledger of everything shown.
+
+    What anybody may read is entered nowhere: it was shown to all when it was released.
+    """
+    table = from_stored(release.table, digest=release.digest)
+    if user is not None or release.scope != Scope.PUBLIC:
+        Showing.objects.create(release=release, user=user, channel=channel)
+    return table

@@ -1,0 +1,107 @@
+"""What a table counted, and its certificate, sealed under the hub office's keys and opened again.
+
+What the two are for stands in publishing.py and asking.py; no page reads the counts.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django.db.models import Q
+
+from agencies import vault
+from agencies.models import Agency
+from reporting.measures import Period
+from reporting.models import Proposal, Release, SealedCounts
+from reporting.sdc.ledger import Said
+
+YEARS_BACK = 2
+"""A release that ended longer before a new period begins is left out (docs/adr/0021)."""
+COUNTS, CERTIFICATE = "sealedcounts.counts_sealed", "sealedcounts.certificate_sealed"
+
+
+class LedgerIncomplete(Exception):
+    """What releases counted can't be read, so nothing can be protected beside them. `labels` of these."""
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self.labels = tuple(labels)
+        super().__init__(f"the counts of {', '.join(self.labels)} are not there or do not open")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a table counted and said, the people taken off by links, and the seed it was made with."""
+
+    said: Said = field(repr=False)
+    merged: Any = field(repr=False)
+    seed: bytes = field(repr=False)
+
+
+def seal(counts: Counts, certificate: dict[str, Any], *, hub: Agency, of: Release | Proposal) -> SealedCounts:
+    """Keep both for a release or a proposal, in the caller's transaction."""
+    where = {"release": of} if isinstance(of, Release) else {"proposal": of}
+    body = {"said": counts.said.to_data(), "merged": counts.merged, "seed": counts.seed.hex()}
+    return SealedCounts.objects.create(
+        hub=hub,
+        counts_sealed=_shut(body, hub.pk, COUNTS, of),
+        certificate_sealed=_shut(certificate, hub.pk, CERTIFICATE, of),
+        **where,
+    )
+
+
+def counts_of(table: Release | Proposal) -> Counts:
+    """Raises LedgerIncomplete where they are missing, do not open, or are of another table."""
+    try:
+        row = table.sealed_counts
+        data = _open(row.counts_sealed, row.hub_id, COUNTS, table)
+        said = Said.from_data(data["said"])
+    except (SealedCounts.DoesNotExist, vault.VaultError, KeyError, TypeError, ValueError) as error:
+        raise LedgerIncomplete([table.label]) from error
+    if said.release != table.label:
+        raise LedgerIncomplete([table.label])
+    return Counts(said=said, merged=data["merged"], seed=bytes.fromhex(data["seed"]))
+
+
+def certificate_of(table: Release | Proposal) -> dict[str, Any]:
+    """For the output checker alone. Raises LedgerIncomplete."""
+    try:
+        row = table.sealed_counts
+        return _open(row.certificate_sealed, row.hub_id, CERTIFICATE, table)
+    except (SealedCounts.DoesNotExist, vault.VaultError) as error:
+        raise LedgerIncomplete([table.label]) from error
+
+
+def said_before(period: Period) -> list[Said]:
+    """What every release said that can hang together with a table of this period, oldest first.
+
+    Also what does not lie in the period itself: a year holds two months together. Whether the universes meet
+    is the engine's to find. Raises LedgerIncomplete with all that are in the way.
+    """
+    found, missing = [], []
+    for release in around(period):
+        try:
+            found.append(counts_of(release).said)
+        except LedgerIncomplete:
+            missing.append(release.label)
+    if missing:
+        raise LedgerIncomplete(missing)
+    return found
+
+
+def around(period: Period) -> list[Release]:
+    """The releases a table of this period is protected with, oldest first."""
+    since = date(period.start.year - YEARS_BACK, period.start.month, 1)
+    near = Release.objects.filter(Q(period_end__gt=since)).select_related("sealed_counts")
+    return list(near.order_by("made_at", "pk"))
+
+
+def _shut(data: Any, agency: int, place: str, of: Release | Proposal) -> bytes:
+    packed = zlib.compress(json.dumps(data, separators=(",", ":")).encode())
+    return vault.seal(packed, agency=agency, place=place, row=of.pk)
+
+
+def _open(box: bytes | memoryview, agency: int, place: str, of: Release | Proposal) -> dict[str, Any]:
+    return dict(json.loads(zlib.decompress(vault.unseal_bytes(box, agency=agency, place=place, row=of.pk))))
