@@ -23,11 +23,9 @@ log = logging.getLogger(__name__)
 MOST = 40
 """As many views as one person may keep."""
 PAGES: Mapping[str, tuple[str, ...]] = {
-    "numbers": ("pipeline",),
     "next": ("flows",),
     "where": ("stages_by_place",),
-    "before": ("pipeline", "new_and_continuing"),
-    "given": ("services", "offers", "unmet_need"),
+    "given": ("services", "offers", "unmet_need", "served"),
     "who": ("who",),
 }
 """Pages of which views can be kept, and the measures whose new releases are new figures there."""

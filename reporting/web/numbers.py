@@ -18,10 +18,13 @@ from agencies import ledger
 from agencies.doors import AgencyView
 from agencies.models import Agency, User
 from agencies.roles import Permission
-from reporting import engine, releases, render
+from reporting import charts, engine, releases, render
 from reporting.measures import Period
 from reporting.models import Calendar, Grid, Release
 from reporting.sdc import Policy
+from reporting.web import figures
+from reporting.web.places import tabs
+from reporting.web.population import drawing_of
 
 PIPELINE, ANONYMOUS = "pipeline", "anonymous_contacts"
 
@@ -32,11 +35,11 @@ class Shape:
 
     label: str
     content_type: str
-    make: Callable[[render.Table], bytes | str]
+    make: Callable[[render.Table, render.Names], bytes | str]
 
 
-def _json(table: render.Table) -> str:
-    return json.dumps(render.data(table), indent=2, ensure_ascii=False)
+def _json(table: render.Table, names: render.Names) -> str:
+    return json.dumps(render.data(table, names), indent=2, ensure_ascii=False)
 
 
 SHAPES = {
@@ -44,10 +47,12 @@ SHAPES = {
     "xlsx": Shape("XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", render.xlsx),
     "json": Shape("JSON", "application/json", _json),
     "svg": Shape("SVG", "image/svg+xml", render.svg),
+    "pdf": Shape("PDF", "application/pdf", render.pdf),
 }
 
 
-def _reader(request: HttpRequest) -> User | None:
+def reader(request: HttpRequest) -> User | None:
+    """Who looks, for the record of what was shown."""
     return request.user if isinstance(request.user, User) else None
 
 
@@ -60,13 +65,15 @@ class Network(AgencyView):
         made = list(Release.objects.filter(measure=PIPELINE))
         if not made:
             return respond(
-                request, "reporting/numbers_none.html", {"first": _first_release(), "own": _own_url(self)}
+                request,
+                "reporting/numbers_none.html",
+                {"first": _first_release(), "own": _own_url(self), "tabs": tabs(self.actor, "numbers")},
             )
         wanted = request.GET.get("period", "")
         chosen = next((one for one in made if one.label == wanted), None) if wanted else made[0]
         if chosen is None:
             raise Http404
-        table = releases.read(chosen, user=_reader(request), channel="page")
+        table = releases.read(chosen, user=reader(request), channel="page")
         return respond(
             request,
             "reporting/numbers.html",
@@ -79,8 +86,9 @@ class Network(AgencyView):
                 ],
                 "chosen": chosen.label,
                 "anonymous": self._anonymous(request, chosen),
-                "downloads": _downloads("reporting:figure_download", release=chosen.pk),
+                "downloads": downloads("reporting:figure_download", release=chosen.pk),
                 "own": _own_url(self),
+                "tabs": tabs(self.actor, "numbers"),
             },
         )
 
@@ -92,12 +100,12 @@ class Network(AgencyView):
         if found is None:
             return None
         return render.spoken(
-            releases.read(found, user=_reader(request), channel="page"), "anonymous", "contacts"
+            releases.read(found, user=reader(request), channel="page"), "anonymous", "contacts"
         )
 
 
 class ReleaseFile(AgencyView):
-    """A release as a file. What is in it was on the page; that it was taken is entered too."""
+    """A release as a file, or as the picture of one view of it. That it was taken is entered too."""
 
     needs = Permission.REPORT_NETWORK
 
@@ -105,7 +113,16 @@ class ReleaseFile(AgencyView):
         if shape not in SHAPES:
             raise Http404
         found = Release.objects.get(pk=release)
-        return _file(releases.read(found, user=_reader(request), channel=shape), shape, found.label)
+        table = releases.read(found, user=reader(request), channel=shape)
+        key = request.GET.get("by", "")
+        if shape != "svg" or not key:
+            return _file(table, shape, found.label)
+        view = next((one for one in figures.views_of(table) if "-".join(one) == key), None)
+        if view is None:
+            raise Http404
+        lens = figures.lens_of(table, view, request.GET.get("only", ""), picks=request.GET.get("picked", ""))
+        look = charts.Look(alone=True, names=figures.names())
+        return attached(drawing_of(table, lens)(look=look), shape, f"{found.label}-{key}")
 
 
 class Own(AgencyView):
@@ -117,7 +134,9 @@ class Own(AgencyView):
         agency = Agency.objects.get(pk=self.actor.agency_id)
         span = engine.own_span(self.actor)
         if span is None:
-            return respond(request, "reporting/own_none.html", {"agency": agency})
+            return respond(
+                request, "reporting/own_none.html", {"agency": agency, "tabs": tabs(self.actor, "own")}
+            )
         groups = own_periods(span.first, timezone.localdate())
         key = request.GET.get("period") or str(min(span.last, timezone.localdate()).year)
         period = own_period(key)
@@ -131,12 +150,13 @@ class Own(AgencyView):
                 "figure": render.page(table),
                 "about": table.caveats,
                 "is_own": True,
+                "tabs": tabs(self.actor, "own"),
                 "agency": agency,
                 "period_text": period_name(period),
                 "period_groups": groups,
                 "chosen": key,
                 "anonymous": render.spoken(contacts, "anonymous", "contacts"),
-                "downloads": _downloads("reporting:own_download", period=key) if may_export else [],
+                "downloads": downloads("reporting:own_download", period=key) if may_export else [],
             },
         )
 
@@ -161,7 +181,7 @@ def network_people(view: AgencyView, request: HttpRequest) -> dict[str, Any] | N
     last = releases.latest(PIPELINE) if view.actor.may(Permission.REPORT_NETWORK) else None
     if last is None:
         return None
-    figure = render.page(releases.read(last, user=_reader(request), channel="page"))
+    figure = render.page(releases.read(last, user=reader(request), channel="page"))
     if figure["people"]["kind"] != "value":
         return None
     period = period_name(Period(last.period_start, last.period_end))
@@ -224,17 +244,22 @@ def _own_url(view: AgencyView) -> str:
     return reverse("reporting:numbers_own") if view.actor.may(Permission.REPORT_OWN) else ""
 
 
-def _downloads(route: str, **where: Any) -> list[dict[str, str]]:
+def downloads(route: str, **where: Any) -> list[dict[str, str]]:
+    """Where a table can be had as a file, in each shape."""
     return [
-        {"label": shape.label, "url": reverse(route, kwargs={**where, "shape": name})}
+        {"shape": name, "label": shape.label, "url": reverse(route, kwargs={**where, "shape": name})}
         for name, shape in SHAPES.items()
     ]
 
 
 def _file(table: render.Table, shape: str, name: str) -> HttpResponse:
-    chosen = SHAPES[shape]
+    return attached(SHAPES[shape].make(table, figures.names()), shape, name)
+
+
+def attached(content: bytes | str, shape: str, name: str) -> HttpResponse:
+    """A file to keep."""
     return HttpResponse(
-        chosen.make(table),
-        content_type=chosen.content_type,
+        content,
+        content_type=SHAPES[shape].content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}.{shape}"'},
     )

@@ -2,12 +2,22 @@
 
 from django.urls import path
 
-from reporting.web import grants, numbers
+from reporting.web import beside, coverage, dashboards, grants, keeping, numbers, trends
 
 app_name = "reporting"
 
 urlpatterns = [
     path("numbers/", numbers.Network.as_view(), name="numbers"),
+    path("numbers/next/", dashboards.Next.as_view(), name="next"),
+    path("numbers/where/", dashboards.Where.as_view(), name="where"),
+    path("numbers/before/", trends.Before.as_view(), name="before"),
+    path("numbers/before.<slug:shape>", trends.BeforeFile.as_view(), name="before_download"),
+    path("numbers/given/", dashboards.Given.as_view(), name="given"),
+    path("numbers/who/", dashboards.Who.as_view(), name="who"),
+    path("numbers/coverage/", coverage.Coverage.as_view(), name="coverage"),
+    path("numbers/beside/", beside.Beside.as_view(), name="beside"),
+    path("numbers/saved/", keeping.Saved.as_view(), name="saved"),
+    path("numbers/saved/<uuid:view>/", keeping.SavedAct.as_view(), name="saved_act"),
     path("numbers/own/", numbers.Own.as_view(), name="numbers_own"),
     path("numbers/own/<slug:period>.<slug:shape>", numbers.OwnFile.as_view(), name="own_download"),
     path("numbers/<uuid:release>.<slug:shape>", numbers.ReleaseFile.as_view(), name="figure_download"),
