@@ -12,7 +12,8 @@ from datetime import date, datetime
 from typing import Any
 
 from reporting.sdc.shape import FigureKey
-from reporting.sdc.system import System
+from reporting.sdc.system import System, read
+from reporting.sdc.windows import Window, covers, directly_within, guessed, pieces, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,5 +136,465 @@ class Joint:
 def joint(
     earlier: Sequence[Said], new: Said, *, threshold: int = 11, width: int = 5, strict: bool = False
 ) -> Joint:
-    """One system of the new table and of every earlier release that hangs together with it."""
-    raise NotImplementedError
+    """One system of the new table and of every earlier release that hangs together with it.
+
+    A count said exactly is forced, one said as an interval bounded; other earlier counts are hidden. The same
+    count found again unchanged is one cell. Besides each release's own sums:
+
+    - the same figure counted later, and a window beside one inside it: what lies between them, a count of
+      people like any other. Where somebody was taken off it is counted from a public constant, so that no
+      change of 1 to 10 either way can be read;
+    - where periods add up, time is cut at all windows' ends, and a window is the sum of its pieces and of
+      what came late. A piece that no release counted is what the others leave of a window, or as good a
+      guess as fits them all, and is then kept uncertain whatever it is;
+    - where they do not, a window is at most the sum of those that cover it.
+
+    A release whose figures have no place at all, of pieces counted for this alone, says what a guess can't.
+    What is shown on all sides of a relation is left out, and so is what no chain of unknown counts joins to
+    the new table. Relations are stated only where they are true of the true counts.
+    """
+    return _Build(_connected(earlier, new), new, threshold).joint(width=width, strict=strict)
+
+
+def _connected(earlier: Sequence[Said], new: Said) -> list[Said]:
+    """The earlier releases that overlap the new one, or one that does, in the order they were taken."""
+    found: list[Said] = [new]
+    waiting = [said for said in earlier if said is not new]
+    while more := [said for said in waiting if any(overlaps(said, one) for one in found)]:
+        found += more
+        waiting = [said for said in waiting if said not in more]
+    return sorted(found[1:], key=lambda said: (said.taken, said.release))
+
+
+@dataclass(slots=True)
+class _Count:
+    """One figure of one window, as it was counted once or several times alike."""
+
+    id: str
+    by: dict[str, int]
+    taken: datetime
+    agencies: frozenset[str]
+    releases: set[str] = field(default_factory=set)
+    exact: bool = False
+    interval: tuple[int, int] | None = None
+    is_new: bool = False
+    has_place: bool = False
+
+    @property
+    def count(self) -> int:
+        return sum(self.by.values())
+
+
+class _Build:
+    """The table as it grows: counts, then what ties them, then only what hangs together with the new ones."""
+
+    def __init__(self, earlier: Sequence[Said], new: Said, threshold: int) -> None:
+        self._all, self._new, self._threshold = [*earlier, new], new, threshold
+        self._counts: dict[FigureKey, dict[Window, list[_Count]]] = {}
+        self._value: dict[str, int] = {}
+        self._by: dict[str, Mapping[str, int]] = {}
+        self._flags: dict[str, set[str]] = {name: set() for name in _FLAGS}
+        self._said_by: dict[str, frozenset[str]] = {}
+        self._relations: dict[tuple[str, tuple[str, ...]], None] = {}
+        self._adds_up = frozenset[str]().union(*(said.adds_up for said in self._all))
+        self._places: list[str] = []
+        most = max((figure.count for said in self._all for figure in said.figures), default=0)
+        self._offset = 10 ** (len(str(most)) + 1)
+
+    def joint(self, *, width: int, strict: bool) -> Joint:
+        for said in self._all:
+            self._take(said)
+        for windows in self._counts.values():
+            for count in (count for counts in windows.values() for count in counts):
+                self._enter(count)
+        for key, windows in self._counts.items():
+            for counts in windows.values():
+                self._over_time(counts)
+            self._between(key, windows)
+        for universe in self._adds_up & self._new.universes:
+            self._blocks({key: self._counts[key] for key in self._counts if key[0] == universe})
+        table = self._pruned() | {
+            "threshold": self._threshold,
+            "width": width,
+            "strict": strict,
+            "least": 1,
+        }
+        said_by = {cell["id"]: self._said_by.get(cell["id"], frozenset()) for cell in table["cells"]}
+        return Joint(read(table), self._places, table, said_by)
+
+    # What was counted.
+
+    def _take(self, said: Said) -> None:
+        ids = []
+        for figure in said.figures:
+            by = {agency: n for agency, n in figure.by.items() if n}
+            counts = self._counts.setdefault(figure.key, {}).setdefault(said.period, [])
+            count = next((count for count in counts if count.by == by), None)
+            if count is None:
+                name = _name(figure.key, said.period, len(counts))
+                count = _Count(name, by, said.taken, frozenset(said.agencies))
+                counts.append(count)
+            if said is self._new:
+                count.is_new, count.has_place = True, figure.has_place
+            else:
+                count.releases.add(said.release)
+                if isinstance(figure.said, tuple):
+                    low, high = count.interval or figure.said
+                    count.interval = max(low, figure.said[0]), min(high, figure.said[1])
+                else:
+                    count.exact |= figure.said is not None
+            ids.append(count.id)
+        if said is self._new:
+            self._places = ids
+        for total, parts in said.sums:
+            self._relations[ids[total], tuple(sorted(ids[part] for part in parts))] = None
+
+    def _enter(self, count: _Count) -> None:
+        flags = {"forced", "slack"} if count.exact else set() if count.has_place else {"hidden"}
+        self._cell(count.id, count.count, count.by, flags, count.releases)
+        if count.interval is None or count.exact:
+            return
+        low, high = count.interval
+        below, above = f"{count.id} above {low}", f"{count.id} below {high}"
+        self._cell(below, count.count - low, {}, {"hidden", "slack"}, count.releases)
+        self._cell(above, high - count.count, {}, {"hidden", "slack"}, count.releases)
+        self._relations[count.id, tuple(sorted((below, self._constant(low))))] = None
+        self._relations[self._constant(high), tuple(sorted((above, count.id)))] = None
+
+    # What ties counts of one figure.
+
+    def _over_time(self, counts: list[_Count]) -> None:
+        """The same figure of the same window, counted again."""
+        for later, one in enumerate(counts):
+            for earlier, other in enumerate(counts[:later]):
+                self._apart(one, other, always=later == earlier + 1)
+
+    def _between(self, key: FigureKey, windows: Mapping[Window, list[_Count]]) -> None:
+        """Windows inside windows, and where periods do not add up, windows that others cover."""
+        people = key[0] not in self._adds_up
+        direct = set(directly_within(list(windows)))
+        for outer, inner in ((a, b) for a in windows for b in windows if a != b and within(b, a)):
+            for one in windows[outer]:
+                beside = _as_of(windows[inner], one.taken)
+                for other in windows[inner]:
+                    self._apart(one, other, always=people and (outer, inner) in direct and other is beside)
+        if not people:
+            return
+        for window, counts in windows.items():
+            for cover in covers(window, windows):
+                for one in counts:
+                    parts = [_as_of(windows[part], one.taken) for part in cover]
+                    self._differ(parts, [one], f"{' and '.join(p.id for p in parts)} beside {one.id}")
+
+    def _apart(self, one: _Count, other: _Count, *, always: bool) -> None:
+        came = {a for a in one.by.keys() - other.by.keys() if a not in other.agencies}
+        went = {a for a in other.by.keys() - one.by.keys() if a not in one.agencies}
+        few = any(0 < len(group) < _FEW for group in (came, went))
+        change = _less(one.by, [other.by])
+        if always or few or self._is_small(change):
+            self._differ([one], [other], f"{one.id} less {other.id}", few=few)
+
+    def _differ(
+        self, left: Sequence[_Count], right: Sequence[_Count], name: str, *, few: bool = False
+    ) -> None:
+        """The left counts are the right ones and a difference, which is people too."""
+        if all(count.exact for count in (*left, *right)):
+            return
+        change = _less(_added(left), [count.by for count in right])
+        labels = frozenset[str]().union(*(count.releases for count in (*left, *right)))
+        self._tie([c.id for c in left], [c.id for c in right], name, change, labels, few=few)
+
+    def _tie(
+        self,
+        left: Sequence[str],
+        right: Sequence[str],
+        name: str,
+        change: Mapping[str, int] | None,
+        labels: Iterable[str],
+        *,
+        few: bool = False,
+    ) -> None:
+        value = sum(self._value[one] for one in left) - sum(self._value[one] for one in right)
+        small = few or 0 < abs(value) < self._threshold or self._is_small(change or {})
+        if value == 0 and not small and change is not None and not any(change.values()) and len(left) == 1:
+            self._relations[left[0], tuple(sorted(right))] = None
+            return
+        flags = {"hidden", "network"} | ({"sensitive"} if small else set())
+        left, right = list(left), [*right, name]
+        if value < 0 or (value == 0 and small):
+            left.append(self._constant(self._offset))
+            self._cell(name, value + self._offset, {}, flags, labels)
+        else:
+            known = change if change and min(change.values()) >= 0 else {}
+            self._cell(name, value, known, flags, labels)
+        if len(left) == 1:
+            self._relations[left[0], tuple(sorted(right))] = None
+            return
+        both = f"{name}, both sides"
+        self._cell(both, sum(self._value[one] for one in left), {}, {"hidden", "slack"}, labels)
+        self._relations[both, tuple(sorted(left))] = None
+        self._relations[both, tuple(sorted(right))] = None
+
+    def _is_small(self, change: Mapping[str, int]) -> bool:
+        """Whether the public, or an agency that knows its own part, would read 1 to 10 people, on or off."""
+        value = sum(change.values())
+        return any(0 < abs(value - own) < self._threshold for own in (0, *change.values()))
+
+    # Time cut into blocks, where periods add up.
+
+    def _blocks(self, keys: Mapping[FigureKey, Mapping[Window, list[_Count]]]) -> None:
+        cut = {key: pieces(windows) for key, windows in keys.items() if len(windows) > 1}
+        cut = {key: blocks for key, blocks in cut.items() if set(blocks) != set(keys[key])}
+        unknown: dict[tuple[FigureKey, Window], dict[str, int] | None] = {}
+        for key, blocks in cut.items():
+            unknown |= self._left_over(key, keys[key], blocks)
+        self._guess(keys, cut, unknown)
+        for key, blocks in cut.items():
+            for window, counts in keys[key].items():
+                inside = [block for block in blocks if within(block, window)]
+                if len(inside) > 1:
+                    for one in counts:
+                        self._sum_of_blocks(key, keys[key], one, inside)
+        self._sums_of_blocks(keys, cut)
+
+    def _left_over(
+        self, key: FigureKey, windows: Mapping[Window, list[_Count]], blocks: Sequence[Window]
+    ) -> dict[tuple[FigureKey, Window], None]:
+        """Enter what is left of a window when all but one of its blocks are known; returns the others."""
+        found: dict[Window, dict[str, int]] = {}
+        open_ = {block for block in blocks if block not in windows}
+        while True:
+            before = len(open_)
+            for outer in sorted(windows, key=lambda window: window[1] - window[0]):
+                for inner in (None, *windows):
+                    if inner is not None and (inner == outer or not within(inner, outer)):
+                        continue
+                    rest = [
+                        b for b in blocks if within(b, outer) and not (inner is not None and within(b, inner))
+                    ]
+                    missing = [block for block in rest if block in open_]
+                    if len(missing) != 1:
+                        continue
+                    one = windows[outer][-1]
+                    known: list[Mapping[str, int]] = [
+                        found[b] if b in found else _as_of(windows[b], one.taken).by
+                        for b in rest
+                        if b not in open_
+                    ]
+                    known += [_as_of(windows[inner], one.taken).by] if inner is not None else []
+                    by = _less(one.by, known)
+                    if sum(by.values()) < 0:
+                        continue
+                    found[missing[0]] = by
+                    own = by if min(by.values(), default=0) >= 0 else {}
+                    name = _name(key, missing[0])
+                    self._cell(name, sum(by.values()), own, {"hidden"}, one.releases)
+                    open_.discard(missing[0])
+            if len(open_) == before:
+                return {(key, block): None for block in sorted(open_)}
+
+    def _guess(
+        self,
+        keys: Mapping[FigureKey, Mapping[Window, list[_Count]]],
+        cut: Mapping[FigureKey, Sequence[Window]],
+        unknown: Mapping[tuple[FigureKey, Window], Any],
+    ) -> None:
+        """Enter blocks that nothing determines, as they might be; no reader may know them, be they what they
+        may."""
+        if not unknown:
+            return
+        number = {at: place for place, at in enumerate(unknown)}
+        sums: list[tuple[int, dict[int, int]]] = []
+        most: dict[int, int] = {}
+        for key in {key for key, _ in unknown}:
+            for window, counts in keys[key].items():
+                inside = [block for block in cut[key] if within(block, window)]
+                mine = [number[key, block] for block in inside if (key, block) in number]
+                if not mine:
+                    continue
+                known = sum(
+                    self._value[self._block(key, keys[key], block, counts[-1].taken)]
+                    for block in inside
+                    if (key, block) not in number
+                )
+                left = max(0, counts[-1].count - known)
+                sums.append((left, dict.fromkeys(mine, 1)))
+                for place in mine:
+                    most[place] = min(most.get(place, left), left)
+        for total, parts in self._key_sums(keys):
+            for block in cut.get(total, ()):
+                if (total, block) in number and all((part, block) in number for part in parts):
+                    row = {number[part, block]: 1 for part in parts} | {number[total, block]: -1}
+                    sums.append((0, row))
+        guess = guessed(sums, len(number))
+        least = dict.fromkeys(range(len(number)), 0)
+        for n, row in sums:
+            for place in row:
+                others = sum(most.get(other, 0) for other in row if other != place)
+                if n and min(row.values()) > 0:
+                    least[place] = max(least[place], n - others)
+        for (key, block), place in number.items():
+            flags = {"hidden"} | ({"sensitive"} if least[place] < self._threshold else set())
+            self._cell(_name(key, block), guess[place], {}, flags, ())
+
+    def _block(
+        self, key: FigureKey, windows: Mapping[Window, list[_Count]], block: Window, taken: datetime
+    ) -> str:
+        return _as_of(windows[block], taken).id if block in windows else _name(key, block)
+
+    def _sum_of_blocks(
+        self,
+        key: FigureKey,
+        windows: Mapping[Window, list[_Count]],
+        one: _Count,
+        inside: Sequence[Window],
+    ) -> None:
+        """A window is its blocks as they were counted before it, and whatever came since."""
+        chosen = [[self._block(key, windows, block, one.taken) for block in inside]]
+        after = [
+            next((c.id for c in windows[block] if c.taken > one.taken), _as_of(windows[block], one.taken).id)
+            if block in windows
+            else _name(key, block)
+            for block in inside
+        ]
+        chosen += [after] if after != chosen[0] else []
+        exact = [ids for ids in chosen if sum(self._value[name] for name in ids) == one.count]
+        for ids in exact:
+            self._relations[one.id, tuple(sorted(ids))] = None
+        if exact:
+            return
+        ids = chosen[0]
+        # What agencies brought into a piece that nobody counted is not known.
+        named = all(sum(self._by[name].values()) == self._value[name] for name in ids)
+        change = _less(one.by, [self._by[name] for name in ids]) if named else None
+        self._tie([one.id], ids, f"{one.id} late", change, one.releases)
+        for name in ids:
+            others = [other for other in ids if other != name]
+            left = one.count - sum(self._value[other] for other in others)
+            if 0 < left < self._threshold:
+                self._tie(
+                    [one.id], others, f"{one.id} without {len(others)} others, {name}", None, one.releases
+                )
+
+    def _sums_of_blocks(
+        self,
+        keys: Mapping[FigureKey, Mapping[Window, list[_Count]]],
+        cut: Mapping[FigureKey, Sequence[Window]],
+    ) -> None:
+        for total, parts in self._key_sums(keys):
+            for block in cut.get(total, ()):
+                if block in keys[total] or not all(block in cut.get(part, ()) for part in parts):
+                    continue
+                ids = [
+                    self._block(part, keys[part], block, max(said.taken for said in self._all))
+                    for part in parts
+                ]
+                if sum(self._value[name] for name in ids) == self._value[_name(total, block)]:
+                    self._relations[_name(total, block), tuple(sorted(ids))] = None
+
+    def _key_sums(self, keys: Mapping[FigureKey, Any]) -> Iterable[tuple[FigureKey, tuple[FigureKey, ...]]]:
+        """Every sum between figures that a release of them stated."""
+        found: dict[tuple[FigureKey, tuple[FigureKey, ...]], None] = {}
+        for said in self._all:
+            for total, parts in said.sums:
+                named = said.figures[total].key, tuple(sorted(said.figures[part].key for part in parts))
+                if named[0] in keys and all(part in keys for part in named[1]):
+                    found[named] = None
+        return found
+
+    # The table.
+
+    def _cell(
+        self, name: str, value: int, by: Mapping[str, int], flags: Iterable[str], labels: Iterable[str]
+    ) -> None:
+        self._value[name], self._by[name] = value, by
+        self._said_by[name] = frozenset(labels)
+        for flag in flags:
+            self._flags[flag].add(name)
+
+    def _constant(self, n: int) -> str:
+        name = f"= {n}"
+        if name not in self._value:
+            self._cell(name, n, {}, {"forced", "slack"}, ())
+        return name
+
+    def _pruned(self) -> dict[str, Any]:
+        """What the new table hangs together with through counts that are not public."""
+        forced, hidden = self._flags["forced"], self._flags["hidden"]
+        lines = [[total, *parts] for total, parts in self._relations]
+        while settled := {
+            unknown[0]
+            for unknown in ([name for name in line if name not in forced] for line in lines)
+            if len(unknown) == 1 and unknown[0] in hidden
+        }:
+            # Readable from what is public already: no secret any more, and nothing new can hide it.
+            forced |= settled
+            hidden -= settled
+            self._flags["slack"] |= settled
+        near: dict[str, list[list[str]]] = {}
+        for line in lines:
+            for name in line:
+                near.setdefault(name, []).append(line)
+        kept = {name for name in self._places if name not in forced}
+        waiting = list(kept)
+        while waiting:
+            for line in near.get(waiting.pop(), ()):
+                fresh = {name for name in line if name not in forced} - kept
+                kept |= fresh
+                waiting += fresh
+        relations = [
+            {"total": total, "parts": list(parts)}
+            for total, parts in self._relations
+            if not kept.isdisjoint((total, *parts))
+        ]
+        used = set(self._places).union(*([one["total"], *one["parts"]] for one in relations))
+        return {
+            "cells": [
+                {
+                    "id": name,
+                    "value": value,
+                    "by": dict(self._by[name]),
+                    "network": name in self._flags["network"],
+                }
+                for name, value in self._value.items()
+                if name in used
+            ],
+            "relations": relations,
+            **{
+                flag: [name for name in self._value if name in used & self._flags[flag]]
+                for flag in _FLAGS
+                if flag != "network"
+            },
+        }
+
+
+_FLAGS = ("forced", "hidden", "sensitive", "slack", "network")
+_FEW = 3
+
+
+def _name(key: FigureKey, window: Window, number: int = 0) -> str:
+    at = ",".join(f"{dimension}={value}" for dimension, value in key[1])
+    again = f" ({number + 1})" if number else ""
+    return f"{key[0]}[{at}] {window[0]}..{window[1]}{again}"
+
+
+def _as_of(counts: Sequence[_Count], taken: datetime) -> _Count:
+    """The last of them that was taken by then, or the first one after."""
+    before = [count for count in counts if count.taken <= taken]
+    return before[-1] if before else counts[0]
+
+
+def _added(counts: Iterable[_Count]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for count in counts:
+        for agency, n in count.by.items():
+            total[agency] = total.get(agency, 0) + n
+    return total
+
+
+def _less(by: Mapping[str, int], others: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    left = dict(by)
+    for other in others:
+        for agency, n in other.items():
+            left[agency] = left.get(agency, 0) - n
+    return {agency: n for agency, n in left.items() if n}
