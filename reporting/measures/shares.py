@@ -1,0 +1,112 @@
+"""What two shown figures say together: conversions between stages, and groups beside the population.
+
+Made of protected tables only. Nothing here counts, and nothing is made of a figure that is hidden.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+from django.utils.translation import gettext_lazy as _
+
+from reporting.measures.pipeline import STAGES
+from reporting.sdc import MedianDays, ProtectedTable, Shown
+from reporting.sdc.shape import Cell
+
+CAUTION = _(
+    "The index compares who was identified with who lives here. It is not the likelihood of trafficking: it "
+    "also shows who is asked, who is believed, and who comes to these agencies."
+)
+"""Stands beside every index, in the same words (domain: seed item 11)."""
+
+# Loss and exits are no step forward, and a client may be followed up without any stage before.
+PATH = [name for name, _title in STAGES if name not in ("lost", "followed_up")]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """One stage to the next: entries in it per hundred entries in the stage before, rounded to 5, and the
+    median of days in between. None where either is hidden. `percent` may be above 100: who enters a stage in
+    a period may have entered the one before earlier, or never."""
+
+    before: str
+    stage: str
+    percent: int | None
+    median_days: int | None
+
+
+def conversions(table: ProtectedTable) -> list[Conversion]:
+    """Each step of the pipeline's table, of shown counts only."""
+    found = []
+    for before, stage in pairwise(PATH):
+        median = table.cells.get((stage, "median_days"))
+        found.append(
+            Conversion(
+                before,
+                stage,
+                table.share((stage, "entered"), (before, "entered")),
+                median.days if isinstance(median, MedianDays) else None,
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A group's part of those who answered, over its part of the population: 1 is alike.
+
+    `low` and `high` hold the index with 95 % confidence: Wilson's interval for the part of those who
+    answered, over the population's part taken as exact.
+    """
+
+    index: float
+    low: float
+    high: float
+
+
+def representation(
+    counts: Mapping[str, Cell],
+    whole: Cell,
+    missing: Collection[str],
+    population: Mapping[str, int],
+    everybody: int,
+) -> dict[str, Representation | None]:
+    """For each group that the population is known by, how it stands among the clients; None where that can't
+    be said.
+
+    `counts` are the cells of one dimension of `who` and `whole` their total; `missing` are the values that
+    are no answer. Parts are of those who answered: known where all answers are shown, or the total and all
+    that is missing. `population` is empty where nobody took one in, and then nothing is said.
+    """
+    answered = _answered(counts, whole, missing)
+    found: dict[str, Representation | None] = {}
+    for value, people in population.items():
+        cell = counts.get(value)
+        found[value] = None
+        if people and answered and isinstance(cell, Shown):
+            part = people / everybody
+            low, high = _wilson(cell.value, answered)
+            found[value] = Representation(
+                round(cell.value / answered / part, 1), round(low / part, 1), round(high / part, 1)
+            )
+    return found
+
+
+def _answered(counts: Mapping[str, Cell], whole: Cell, missing: Collection[str]) -> int | None:
+    answers = [cell for value, cell in counts.items() if value not in missing]
+    if all(isinstance(cell, Shown) for cell in answers):
+        return sum(cell.value for cell in answers if isinstance(cell, Shown))
+    gaps = [counts[value] for value in missing if value in counts]
+    if isinstance(whole, Shown) and all(isinstance(cell, Shown) for cell in gaps):
+        return whole.value - sum(cell.value for cell in gaps if isinstance(cell, Shown))
+    return None
+
+
+def _wilson(part: int, whole: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval of a proportion (Wilson 1927)."""
+    p = part / whole
+    middle = p + z * z / (2 * whole)
+    half = z * sqrt(p * (1 - p) / whole + z * z / (4 * whole * whole))
+    bottom = 1 + z * z / whole
+    return max(0.0, (middle - half) / bottom), min(1.0, (middle + half) / bottom)
