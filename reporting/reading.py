@@ -194,9 +194,13 @@ def title_of(axis: str, names: Names | None = None) -> str:
     return gettext("Stage") if axis == "stage" else axis.replace("_", " ").capitalize()
 
 
-def about_fixed(fixed: Mapping[str, str], names: Names | None = None) -> str:
-    """The values that a picture or table is narrowed to, for its title; empty where it is not."""
-    return ", ".join(name_of(value, axis, names) for axis, value in fixed.items() if value != ALL)
+def titled(table: Table, fixed: Mapping[str, str], names: Names | None = None) -> str:
+    """The title, with the values that a picture or a table is narrowed to."""
+    title = gettext(table.title)
+    held = [name_of(value, axis, names) for axis, value in fixed.items() if value != ALL]
+    return (
+        ", ".join([title, *held]) if not title.endswith("?") else " ".join([title, ", ".join(held)]).strip()
+    )
 
 
 def kind(cell: Cell | None) -> str:

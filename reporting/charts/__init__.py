@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reporting.charts.drawing import Look, Svg
-from reporting.charts.flows import sankey
+from reporting.charts.flows import sankey, ways
 from reporting.charts.maps import choropleth, classes_of, minis, rate
 from reporting.charts.rows import bars, funnel
 from reporting.charts.trends import breaks, trend
@@ -55,7 +55,7 @@ def svg(table: Table, names: Names | None = None) -> str:
     anything else as bars along its first axis."""
     gate(table)
     look = Look(alone=True, names=names or {})
-    if {"origin", "destination"} <= set(table.axes):
+    if ways(table):
         return sankey(table, look=look)
     summed = [axis for axis in table.axes if ALL in table.axes[axis]]
     if "stage" in table.axes and (

@@ -38,14 +38,15 @@ class Look:
         return NARROW if self.narrow else WIDE
 
 
-def shape(tag: str, **attributes: object) -> str:
-    """One element. Underscores become hyphens; numbers get one decimal; None is left out."""
+def shape(tag: str, tip: str = "", **attributes: object) -> str:
+    """One element. Underscores become hyphens; numbers get one decimal; None is left out. `tip` is what a
+    pointer is told: nothing that the table beside does not say."""
     said = "".join(
         f" {name.rstrip('_').replace('_', '-')}={quoteattr(_text(value))}"
         for name, value in attributes.items()
         if value is not None
     )
-    return f"<{tag}{said}/>"
+    return f"<{tag}{said}><title>{escape(tip)}</title></{tag}>" if tip else f"<{tag}{said}/>"
 
 
 def words(
@@ -126,6 +127,9 @@ def legend(
             out.append(sign(look, fill, x + 0.5, y + 0.5, 21, 13))
             if fill == "zero":
                 out[-1] = shape("rect", x=x + 0.5, y=y + 0.5, width=21, height=13, fill=PAPER, stroke=INK)
+        elif fill == "dotted":
+            line = {"stroke_width": 2.5, "stroke_linecap": "round", "stroke_dasharray": "0.1 6"}
+            out.append(shape("path", d=f"M{x + 2:g} {y + 7:g}h18", fill="none", stroke=EDGE, **line))
         elif fill == "dashed":
             out.append(
                 shape(
@@ -188,7 +192,9 @@ def frame(
         tall = end + 18 + 15 * len(notes)
         body = [f'<g transform="translate(0 {_text(drop)})">', *body, "</g>"]
     size = (
-        f'width="{_text(width)}" height="{_text(tall)}"' if look.alone else 'class="chart" focusable="false"'
+        f'width="{_text(width)}" height="{_text(tall)}"'
+        if look.alone
+        else f'class="chart{" chart--row" if width > WIDE else ""}" focusable="false"'
     )
     name = look.name
     out = [

@@ -24,7 +24,6 @@ from reporting.charts.drawing import (
 from reporting.measures import ALL
 from reporting.reading import (
     Table,
-    about_fixed,
     caveats,
     cell_at,
     ends,
@@ -34,12 +33,14 @@ from reporting.reading import (
     place,
     said,
     title_of,
+    titled,
     values_of,
 )
 from reporting.sdc import Cell
 
 OTHER = ""
 """The node that takes every hidden flow."""
+# A destination whose total is shown grows by what of it is hidden, hatched: its flows end at another node.
 _NODE, _GAP, _UNSAID = 10.0, 12.0, 16.0
 """Widths in the picture: of a node, between nodes, and of a hidden flow whose total is hidden, too."""
 
@@ -48,8 +49,8 @@ _NODE, _GAP, _UNSAID = 10.0, 12.0, 16.0
 class _Flow:
     origin: str
     destination: str
-    low: float
-    high: float
+    low: int
+    high: int
     cell: Cell | None = None
 
 
@@ -58,6 +59,7 @@ class _Node:
     key: str
     label: list[str]
     total: str
+    hidden: int = 0
     size: float = 0.0
     top: float = 0.0
     taken: float = field(default=0.0)
@@ -66,8 +68,8 @@ class _Node:
 def sankey(
     table: Table,
     *,
-    origin: str = "origin",
-    destination: str = "destination",
+    origin: str = "",
+    destination: str = "",
     look: Look | None = None,
     **fixed: str,
 ) -> Svg:
@@ -75,10 +77,15 @@ def sankey(
 
     All hidden flows of an origin go to one node, "Other or hidden", together: as wide as its shown total less
     its shown flows, and one width for all where that total is not shown. That number is written nowhere. What
-    nobody reported is a dotted line. Raises TypeError for what passed no gate.
+    nobody reported is a dotted line. Without `origin` and `destination` it takes the table's own ways. Raises
+    TypeError for what passed no gate, ValueError for a table without moves.
     """
     gate(table)
     look = look or Look()
+    if not origin or not destination:
+        origin, destination = ways(table) or ("", "")
+        if not origin:
+            raise ValueError("nothing moves in this table")
     starts, stops = values_of(table, origin), values_of(table, destination)
 
     def cell(start: str, stop: str) -> Cell | None:
@@ -99,14 +106,24 @@ def sankey(
     from_here = {flow.origin for flow in flows}
     to_here = {flow.destination for flow in flows}
     left = _nodes(look, {one: cell(one, ALL) for one in starts if one in from_here}, origin)
-    right = _nodes(look, {one: cell(ALL, one) for one in stops if one in to_here}, destination)
+    totals = {stop: cell(ALL, stop) for stop in stops}
+    right = _nodes(
+        look,
+        {one: total for one, total in totals.items() if one in to_here or kind(total) == "value"},
+        destination,
+    )
+    for node in right:
+        arrive = [cell(start, node.key) for start in starts]
+        if any(kind(one) == "hidden" for one in arrive):
+            node.hidden = max(0, _rest(totals[node.key], [found for one in arrive if (found := ends(one))]))
     if any(flow.destination == OTHER for flow in flows):
         right.append(_Node(OTHER, lines_of(gettext("Other or hidden"), 100, 13), ""))
-    people = sum(flow.high for flow in flows) or 1.0
+    people = sum(max(0, flow.high) for flow in flows) or 1
     tall = 52.0 * max(len(left), len(right), 3)
     scale = tall / people
     height = max(_lay(look, left, flows, scale, "origin"), _lay(look, right, flows, scale, "destination"))
-    body = _drawn(look, flows, left, right, gone, scale, width)
+    tips = {id(flow): _said(flow, origin, destination, look) for flow in flows}
+    body = _drawn(look, flows, left, right, gone, scale, tips)
     ends_at = [title_of(origin, look.names), title_of(destination, look.names)]
     edge_left, edge_right = _edges(look)
     if not look.narrow:
@@ -120,18 +137,26 @@ def sankey(
         body,
         width=width,
         height=height + 6,
-        title=" ".join(filter(None, [gettext(table.title), about_fixed(fixed, look.names)])),
-        says="; ".join(
-            _said(flow, origin, destination, look)
-            for flow in sorted(flows, key=lambda one: starts.index(one.origin))
-        ),
+        title=titled(table, fixed, look.names),
+        says="; ".join(tips[id(flow)] for flow in flows),
         caveats=caveats(table),
-        key=signs(kinds & {"hidden"}) + ([("missing", gettext("Dotted line: not reported"))] if gone else []),
+        key=signs(kinds & {"hidden"}) + ([("dotted", gettext("Not reported"))] if gone else []),
     )
 
 
-def _rest(total: Cell | None, shown: Sequence[tuple[int, int]]) -> float:
-    """How wide the hidden flows of an origin are together, in people; below zero where nobody can say."""
+def ways(table: Table) -> tuple[str, str] | None:
+    """The axes of a table that say from where and to where: `origin` or `origin_node`, and `next` or
+    `destination` of the same kind; None for a table of anything else."""
+    for axis in table.axes:
+        if axis == "origin" or axis.startswith("origin_"):
+            for start in ("next", "destination"):
+                if (other := start + axis.removeprefix("origin")) in table.axes:
+                    return axis, other
+    return None
+
+
+def _rest(total: Cell | None, shown: Sequence[tuple[int, int]]) -> int:
+    """How wide the hidden flows of a node are together, in people; below zero where nobody can say."""
     known = ends(total)
     if known is None or known[0] != known[1] or any(low != high for low, high in shown):
         return -1
@@ -157,6 +182,7 @@ def _lay(look: Look, nodes: Sequence[_Node], flows: Sequence[_Flow], scale: floa
     y = 22.0
     for node in nodes:
         node.size = sum(_thick(flow, scale) for flow in flows if getattr(flow, side) == node.key)
+        node.size += node.hidden * scale
         lines = len(node.label) + bool(node.total)
         if look.narrow:
             node.top = y + 16.0 * len(node.label) + 4
@@ -180,7 +206,7 @@ def _drawn(
     right: Sequence[_Node],
     gone: Sequence[tuple[str, str]],
     scale: float,
-    width: float,
+    tips: Mapping[int, str],
 ) -> list[str]:
     start, stop = _edges(look)
     by_left, by_right = ({node.key: node for node in nodes} for nodes in (left, right))
@@ -202,15 +228,12 @@ def _drawn(
         thick = _thick(flow, scale)
         if flow.destination == OTHER:
             path = _ribbon(start, at, stop, to, thick)
-            out.append(shape("path", class_="flow--hid", d=path, fill=hidden(look), fill_opacity="0.6"))
+            out.append(shape("path", tips[id(flow)], d=path, fill=hidden(look), fill_opacity="0.6"))
             continue
-        low = thick * flow.low / flow.high
-        out.append(
-            shape("path", class_="flow", d=_ribbon(start, at, stop, to, thick), fill=SOLID, fill_opacity=0.4)
-            if flow.low == flow.high
-            else shape("path", d=_ribbon(start, at, stop, to, thick), fill=SOLID, fill_opacity="0.2")
-            + shape("path", d=_ribbon(start, at, stop, to, low), fill=SOLID, fill_opacity="0.4")
-        )
+        for part in sorted({flow.low, flow.high}, reverse=True):
+            path = _ribbon(start, at, stop, to, thick * part / flow.high)
+            opaque = "0.4" if part == flow.low else "0.2"
+            out.append(shape("path", tips[id(flow)], class_="flow", d=path, fill=SOLID, fill_opacity=opaque))
     for origin, destination in gone:
         if origin in by_left and destination in by_right:
             one, other = by_left[origin], by_right[destination]
@@ -226,14 +249,20 @@ def _drawn(
     for nodes, x in ((left, start - _NODE), (right, stop)):
         for node in nodes:
             fill = QUIET if node.key == OTHER else DARK
-            out.append(shape("rect", x=x, y=node.top, width=_NODE, height=max(node.size, 2.0), fill=fill))
-            out += _label(look, node, x, is_left=nodes is left, width=width)
+            solid = node.size - node.hidden * scale
+            out.append(shape("rect", x=x, y=node.top, width=_NODE, height=solid, fill=fill))
+            if node.hidden:
+                below, tall = node.top + solid, node.hidden * scale
+                out.append(
+                    shape("rect", x=x, y=below, width=_NODE, height=tall, fill=hidden(look), stroke=QUIET)
+                )
+            out += _label(look, node, x, is_left=nodes is left)
     return out
 
 
-def _label(look: Look, node: _Node, x: float, *, is_left: bool, width: float) -> list[str]:
+def _label(look: Look, node: _Node, x: float, *, is_left: bool) -> list[str]:
     if look.narrow:
-        at, anchor = (0.0, "start") if is_left else (width, "end")
+        at, anchor = (0.0, "start") if is_left else (float(look.width), "end")
         foot = node.top - 5 - 16 * (len(node.label) - 1)
         return [
             words(at, foot + 16 * number, line, size=13.5, anchor=anchor, halo=True)

@@ -28,7 +28,6 @@ from reporting.charts.drawing import (
 from reporting.reading import (
     NO_FIGURE_MARK,
     Table,
-    about_fixed,
     caveats,
     cell_at,
     ends,
@@ -37,6 +36,7 @@ from reporting.reading import (
     name_of,
     place,
     said,
+    titled,
     values_of,
 )
 from reporting.sdc import Cell
@@ -46,6 +46,8 @@ Outlines = Mapping[str, Any]
 """Value of the axis -> a GeoJSON Polygon or MultiPolygon in degrees, or a list of rings."""
 FILLS = (PALE, MID, SOLID)
 MINI = 200
+_NAMED = 12
+"""With more counties than these, names would hide the map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def choropleth(
         {one.key: outlines[one.key] for one in counties if one.key in outlines}, width, plane
     )
     body, labels = list[str](), list[str]()
-    many = len(shapes) > 12
+    many = len(shapes) > _NAMED
     for one in counties:
         if one.key not in shapes:
             continue
@@ -98,17 +100,17 @@ def choropleth(
         thin = 0.75 if many else 1.25
         body.append(
             shape(
-                "path", d=path, fill=mark, fill_rule="evenodd", stroke=INK, stroke_width=thin,
-                stroke_linejoin="round",
+                "path", f"{one.name}: {one.says}", d=path, fill=mark, fill_rule="evenodd", stroke=INK,
+                stroke_width=thin, stroke_linejoin="round",
             )
         )  # fmt: skip
-        labels += _label(one, rings, starts, is_mini=is_mini)
+        labels += _label(one, rings, starts, is_mini=is_mini, many=many)
     body += labels
     key = _key(starts, counties, population is not None, per)
     if not is_mini and not look.alone:
         drawn, height = legend(look, key, height + 12, width)
         body += drawn
-    title = ", ".join(filter(None, [gettext(table.title), about_fixed(fixed, look.names)]))
+    title = titled(table, fixed, look.names)
     if population is not None:
         title += ": " + _rate_words(per)
     return frame(
@@ -260,7 +262,7 @@ def _key(
         texts.append(gettext("%(start)s or more") % {"start": said_of[-1]})
     letters = "ABC"
     named = [
-        (fill, f"{letter}: {text}" if len(counties) > 12 else text)
+        (fill, f"{letter}: {text}" if len(counties) > _NAMED else text)
         for fill, text, letter in zip(fills, texts, letters, strict=False)
     ]
     return [*named, *signs(one.kind for one in counties)]
@@ -270,7 +272,9 @@ def _round(start: float, is_rate: bool) -> str:
     return f"{start:g}" if is_rate else f"{start:.0f}"
 
 
-def _label(one: _County, rings: Sequence[Ring], starts: Sequence[float], *, is_mini: bool) -> list[str]:
+def _label(
+    one: _County, rings: Sequence[Ring], starts: Sequence[float], *, is_mini: bool, many: bool
+) -> list[str]:
     """Name and value on white, where they fit; else the value, else the letter of the class in the legend."""
     (x, y), (wide, tall) = _middle(rings)
     short = one.says if one.kind in ("value", "zero") else ""
@@ -282,14 +286,14 @@ def _label(one: _County, rings: Sequence[Ring], starts: Sequence[float], *, is_m
             words(x, y + 5, short, size=15, weight=600, anchor="middle"),
         ]
     room = max(width_of(one.name, 13), width_of(one.says, 13)) + 14
-    if room <= 1.15 * wide and tall >= 44:
+    if not many and room <= 1.15 * wide and tall >= 44:
         return [
             _box(x, y, room, 38),
             words(x, y - 3, one.name, size=13, weight=600, anchor="middle"),
             words(x, y + 13, one.says, size=13, anchor="middle"),
         ]
-    if short and width_of(short, 11) <= wide and tall >= 13:
-        return [words(x, y + 4, short, size=11, weight=600, anchor="middle", halo=True)]
+    if short and width_of(short, 12) <= wide and tall >= 14:
+        return [words(x, y + 4, short, size=12, weight=600, anchor="middle", halo=True)]
     if one.kind == "value" and tall >= 9:
         return [words(x, y + 3.5, "ABC"[_class(one, starts)], size=9, weight=600, anchor="middle", halo=True)]
     return []

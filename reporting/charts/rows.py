@@ -26,7 +26,6 @@ from reporting.charts.drawing import (
 from reporting.measures import ALL
 from reporting.reading import (
     Table,
-    about_fixed,
     caveats,
     cell_at,
     conversions,
@@ -39,6 +38,7 @@ from reporting.reading import (
     said,
     share,
     title_of,
+    titled,
     values_of,
 )
 from reporting.sdc import Cell
@@ -82,7 +82,7 @@ def funnel(table: Table, *, look: Look | None = None, **fixed: str) -> Svg:
         table,
         look,
         rows,
-        title=_title(table, fixed, look),
+        title=titled(table, fixed, look.names),
         heads=heads if any(passed.values()) or has_median else (),
         width=look.width if look.narrow else FUNNEL_WIDE,
         count_head=name_of(figure) if is_pipeline(table) else gettext("Count"),
@@ -102,7 +102,7 @@ def bars(table: Table, dimension: str, *, look: Look | None = None, **fixed: str
         part = gettext("%(percent)d %%") % {"percent": percent} if percent is not None else ""
         rows.append(_Row(name_of(value, dimension, look.names), cell_at(table, at), (part,), (part,)))
     has_shares = any(row.beside[0] for row in rows)
-    title = f"{_title(table, fixed, look)} {title_of(dimension, look.names)}"
+    title = f"{titled(table, fixed, look.names)} {title_of(dimension, look.names)}"
     heads = (gettext("Share"),) if has_shares else ()
     return _drawn(table, look, rows, title=title, heads=heads, width=look.width, count_head=gettext("Count"))
 
@@ -139,7 +139,7 @@ def _wide(
     look: Look, rows: Sequence[_Row], heads: tuple[str, ...], width: float, scale: int, count_head: str
 ) -> tuple[list[str], float]:
     label_room = 118.0 if width == FUNNEL_WIDE else 165.0
-    column, counts = 92.0 if width == FUNNEL_WIDE else 62.0, 92.0
+    column, counts = 110.0 if width == FUNNEL_WIDE else 62.0, 92.0
     start, end = label_room + 12, width - column * len(heads) - counts
     y, out = 4.0, list[str]()
     if heads:
@@ -194,10 +194,6 @@ def _mark(look: Look, cell: Cell | None, x: float, y: float, room: float, scale:
     if found is None or not found[1]:
         return sign(look, kind(cell), x, y)
     return bar(x, y, room * found[0] / scale, room * found[1] / scale)
-
-
-def _title(table: Table, fixed: dict[str, str], look: Look) -> str:
-    return " ".join(filter(None, [gettext(table.title), about_fixed(fixed, look.names)]))
 
 
 def _range_key(has_range: bool) -> list[tuple[str, str]]:

@@ -28,7 +28,6 @@ from reporting.charts.drawing import (
 from reporting.reading import (
     NO_FIGURE_MARK,
     Table,
-    about_fixed,
     caveats,
     cell_at,
     ends,
@@ -37,6 +36,7 @@ from reporting.reading import (
     kind,
     place,
     said,
+    titled,
 )
 from reporting.sdc import Cell
 
@@ -105,7 +105,7 @@ def trend(
         body,
         width=look.width,
         height=height + 6,
-        title=" ".join(filter(None, [gettext(tables[-1].title), about_fixed(fixed, look.names)])),
+        title=titled(tables[-1], fixed, look.names),
         says="; ".join([*spoken, *sentences]),
         caveats=caveats(tables[-1]),
         key=[*key, *signs(kind(one.cell) for one in steps)],
@@ -208,7 +208,7 @@ def _standing(look: Look, steps: Sequence[_Step], scale: int) -> tuple[list[str]
 
 
 def _lying(look: Look, steps: Sequence[_Step], scale: int) -> tuple[list[str], float]:
-    ahead = 76.0 if not any(len(one.tick) > 8 for one in steps) else 132.0
+    ahead = 84.0 if not any(len(one.tick) > 8 for one in steps) else 138.0
     room = look.width - ahead - 92
     y, out, year = 4.0, list[str](), ""
     for at, step in enumerate(steps):
@@ -217,7 +217,7 @@ def _lying(look: Look, steps: Sequence[_Step], scale: int) -> tuple[list[str], f
         if step.year and step.year != year:
             out.append(words(0, y + 15, step.year, size=13, weight=600))
         year = step.year
-        out.append(words(38 if step.year else 0, y + 15, step.tick, size=13, fill=INK if not year else QUIET))
+        out.append(words(46 if step.year else 0, y + 15, step.tick, size=13, fill=INK if not year else QUIET))
         found = ends(step.cell)
         if found and found[1]:
             low, high = (room * end / scale for end in found)

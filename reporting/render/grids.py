@@ -11,7 +11,6 @@ from reporting.reading import (
     NO_FIGURE_MARK,
     Names,
     Table,
-    about_fixed,
     caveats,
     cell_at,
     gate,
@@ -21,20 +20,29 @@ from reporting.reading import (
     said,
     share,
     title_of,
+    titled,
 )
 from reporting.sdc import Cell, Coord
+
+MOST_ON_A_PHONE = 3
+"""Columns of figures beside the names of the rows, on 320 px."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """For the template `_grid.html`. `columns` and the `label` of rows are {label, url, is_all};
-    a cell is {kind, text}, with `kind` value, zero, hidden, missing or none."""
+    a cell is {kind, text} and its column's, with `kind` value, zero, hidden, missing or none."""
 
     caption: str
     corner: str
     columns: list[dict[str, Any]]
     rows: list[dict[str, Any]]
     caveats: list[tuple[str, str]]
+
+    @property
+    def folds(self) -> bool:
+        """Whether it is too wide for a phone, where its rows become cards then."""
+        return len(self.columns) > MOST_ON_A_PHONE
 
     @property
     def signs(self) -> list[str]:
@@ -73,11 +81,11 @@ def grid(
     down = [row for row in down if any(cells[row, column] is not None for column in across)]
     across = [column for column in across if any(cells[row, column] is not None for row in down)]
     heads = [_head(name_of(one, columns, names) if one else gettext("Count"), one) for one in across]
-    share_of = at(ALL, across[-1]) if shares and ALL in table.axes[rows] else None
-    if share_of is not None:
+    whole = at(ALL, across[-1]) if shares and across and ALL in table.axes[rows] else None
+    if whole is not None:
         heads.append(_head(gettext("Share"), ""))
     return Grid(
-        caption=caption or ", ".join(filter(None, [gettext(table.title), about_fixed(fixed, names)])),
+        caption=caption or titled(table, fixed, names),
         corner=title_of(rows, names),
         columns=heads,
         rows=[
@@ -85,8 +93,8 @@ def grid(
                 **_head(name_of(row, rows, names), row),
                 "url": (links or {}).get(row, ""),
                 "cells": [
-                    *(_shown(cells[row, column], column) for column in across),
-                    *([_share(share(table, at(row, across[-1]), share_of))] if share_of else []),
+                    *(_shown(cells[row, one], head) for one, head in zip(across, heads, strict=False)),
+                    *([_share(share(table, at(row, across[-1]), whole), heads[-1])] if whole else []),
                 ],
             }
             for row in down
@@ -104,11 +112,11 @@ def _head(label: str, value: str) -> dict[str, Any]:
     return {"label": label, "is_all": value == ALL}
 
 
-def _shown(cell: Cell | None, column: str) -> dict[str, Any]:
-    return {"kind": kind(cell), "text": said(cell), "is_all": column == ALL}
+def _shown(cell: Cell | None, head: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": kind(cell), "text": said(cell), **head}
 
 
-def _share(percent: int | None) -> dict[str, Any]:
+def _share(percent: int | None, head: dict[str, Any]) -> dict[str, Any]:
     if percent is None:
-        return {"kind": "none", "text": NO_FIGURE_MARK, "is_all": False}
-    return {"kind": "value", "text": gettext("%(percent)d %%") % {"percent": percent}, "is_all": False}
+        return {"kind": "none", "text": NO_FIGURE_MARK, **head}
+    return {"kind": "value", "text": gettext("%(percent)d %%") % {"percent": percent}, **head}
