@@ -14,7 +14,7 @@ from agencies.privacy import Privacy
 from agencies.roles import ROLES, Permission
 from referrals.picklists import LISTS
 from reporting.grants import FORMS
-from reporting.measures import measures
+from reporting.measures import Cube, cubes, measures
 
 FOLDER = settings.ROOT / "docs" / "reference"
 OURS = ("agencies", "referrals", "reporting", "casehub")
@@ -100,13 +100,39 @@ def the_settings() -> str:
 def the_measures() -> str:
     return _page(
         "Measures",
-        "Every number about many people has one definition, in `reporting/measures/`.",
+        "Every number about many people has one definition, in `reporting/measures/`. Periods are half-open: "
+        "the last day named is the first that no longer counts.",
         *(
             f"## {measure.title}\n\n`{name}`, version {measure.version}. Counts: {measure.counts}. "
             f"Does not show: {measure.does_not_show}\n\n{' '.join((measure.find.__doc__ or '').split())}\n"
             for name, measure in sorted(measures().items())
         ),
+        *(_cube(one) for _name, one in sorted(cubes().items())),
     )
+
+
+def _cube(one: Cube) -> str:
+    facts = [
+        ("universe", f"`{one.universe}`"),
+        ("source", one.source),
+        ("unit", one.unit),
+        ("counted as", one.counts),
+        ("does not show", one.does_not_show),
+        ("cut by", ", ".join(f"`{name}`" for name in one.dimensions)),
+        ("views", _views(one.views)),
+        *(("coarser", _views(views)) for views in one.coarser),
+        ("two periods add up", "yes" if one.adds_up else "no"),
+    ]
+    if one.within:
+        facts.append(("only", ", ".join(f"`{name}` is `{value}`" for name, value in one.within)))
+    if one.periods_apart:
+        facts.append(("periods", "no two releases of it may overlap"))
+    what = " ".join((one.find.__doc__ or "").split())
+    return f"## {one.title}\n\n`{one.name}`, version {one.version}. {what}\n\n{_table(['', ''], facts)}\n"
+
+
+def _views(views: Iterable[tuple[str, ...]]) -> str:
+    return ", ".join(f"`{' x '.join(view)}`" if view else "the total" for view in views)
 
 
 def commands() -> str:

@@ -1,55 +1,22 @@
-"""What two shown figures say together: conversions between stages, and groups beside the population.
+"""Whether a group stands among the clients as it does among the people who live here.
 
-Made of protected tables only. Nothing here counts, and nothing is made of a figure that is hidden.
+Made of shown figures only; nothing here counts. Conversions, the other thing that figures say together, stand
+in reporting/reading.py.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from math import sqrt
 
 from django.utils.translation import gettext_lazy as _
 
-from reporting.measures.pipeline import STAGES
-from reporting.sdc import MedianDays, ProtectedTable, Shown
-from reporting.sdc.shape import Cell
+from reporting.sdc import Cell, Shown
 
 CAUTION = _(
     "The index compares who was identified with who lives here. It is not the likelihood of trafficking: it "
     "also shows who is asked, who is believed, and who comes to these agencies."
 )
 """Stands beside every index, in the same words (domain: seed item 11)."""
-
-# Loss and exits are no step forward, and a client may be followed up without any stage before.
-PATH = [name for name, _title in STAGES if name not in ("lost", "followed_up")]
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """One stage to the next: entries in it per hundred entries in the stage before, rounded to 5, and the
-    median of days in between. None where either is hidden. `percent` may be above 100: who enters a stage in
-    a period may have entered the one before earlier, or never."""
-
-    before: str
-    stage: str
-    percent: int | None
-    median_days: int | None
-
-
-def conversions(table: ProtectedTable) -> list[Conversion]:
-    """Each step of the pipeline's table, of shown counts only."""
-    found = []
-    for before, stage in pairwise(PATH):
-        median = table.cells.get((stage, "median_days"))
-        found.append(
-            Conversion(
-                before,
-                stage,
-                table.share((stage, "entered"), (before, "entered")),
-                median.days if isinstance(median, MedianDays) else None,
-            )
-        )
-    return found
 
 
 @dataclass(frozen=True, slots=True)
