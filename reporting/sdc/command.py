@@ -16,12 +16,14 @@ from typing import Any
 
 from reporting.sdc.certificate import verify
 from reporting.sdc.pattern import Refused
+from reporting.sdc.second_opinion import Audit, audit
 from reporting.sdc.solve import protected
 from reporting.sdc.system import Malformed, read
 
 
 def protect(arguments: Sequence[str]) -> int:
-    """Returns 2, with a sentence on standard error, for what is no table; 3 if it can't be protected."""
+    """Returns 2, with a sentence on standard error, for what is no table; 3, with the cells that block it as
+    JSON, if it can't be protected; 4 if the attacker of other code finds a hole."""
     parser = argparse.ArgumentParser(
         prog="./dev protect", description="Suppress what a table would give away, and prove it."
     )
@@ -33,9 +35,10 @@ def protect(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     began = time.perf_counter()
     try:
-        seed = secrets.token_bytes(32) if chosen.seed is None else bytes.fromhex(chosen.seed)
-        result = protected(read(_load(chosen.file)), seed).to_data()
-    except (Malformed, ValueError, OSError) as error:
+        seed = secrets.token_bytes(32) if chosen.seed is None else _seed(chosen.seed)
+        table = _load(chosen.file)
+        result = protected(read(table), seed).to_data()
+    except (Malformed, OSError) as error:
         sys.stderr.write(f"protect: {error}\n")
         return 2
     except Refused as error:
@@ -43,9 +46,20 @@ def protect(arguments: Sequence[str]) -> int:
         result = {"refused": str(error), "blocked": error.blocked, "blocking": error.blocks}
         _write(result, chosen.json)
         return 3
+    found = audit(table, result["shown"])
+    result["audit"] = found.to_data()
     result["seconds"] = round(time.perf_counter() - began, 4)
+    if found.exposed:
+        sys.stderr.write(
+            f"protect: an attacker of other code works out {_named(found)}; nothing is written.\n"
+        )
+        return 4
     _write(result, chosen.json)
     return 0
+
+
+def _named(found: Audit) -> str:
+    return ", ".join(f"{one.cell} ({one.low:g} to {one.high:g})" for one in found.exposed)
 
 
 def verify_release(arguments: Sequence[str]) -> int:
@@ -73,8 +87,15 @@ def verify_release(arguments: Sequence[str]) -> int:
 def _load(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"{path} is not JSON: {error}.") from error
+
+
+def _seed(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise Malformed("The seed must be hexadecimal digits.") from error
 
 
 def _write(result: dict[str, Any], path: Path | None) -> None:
