@@ -41,7 +41,7 @@ class Beside(AgencyView):
             )
         stored = Release.objects.only("id", "label", "table", "digest").get(pk=found.pk)
         network = releases.read(stored, user=reader(request), channel="page")
-        own = engine.run_own(PIPELINE, period, self.actor)
+        own = engine.run_own(PIPELINE, period, self.actor, as_of=period.ends_at)
         return respond(
             request,
             "reporting/beside.html",
@@ -54,7 +54,7 @@ class Beside(AgencyView):
                 "columns": [
                     {"label": _("Stage")},
                     {"label": _("Records that entered"), "num": True},
-                    {"label": _("Now in the stage"), "num": True},
+                    {"label": _("In the stage at its end"), "num": True},
                 ],
                 "own": _rows(own),
                 "own_caveats": reading.caveats(own),
