@@ -252,6 +252,12 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 # An agency's own spreadsheet is sealed as it arrives; beyond memory it would touch the disk in the clear.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 25 * 2**20
+# A published table that is checked is dropped rather than kept on the disk; then Django's own two.
+FILE_UPLOAD_HANDLERS = [
+    "reporting.web.leakcheck.NothingOnDisk",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 FILE_UPLOAD_PERMISSIONS = 0o600
 # Uploads wait here for the worker; they hold pseudonymous bundles only and are removed after the job.
 INBOX = Path(env.str("CASEHUB_INBOX", default=str(ROOT / ".data" / "inbox")))

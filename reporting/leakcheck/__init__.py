@@ -46,8 +46,8 @@ class Report:
         return sum(not place.is_shown for place in self.reading.places.values())
 
 
-def check(content: bytes, hints: Hints = _PLAIN) -> Report:
-    """Reads a CSV or XLSX file and attacks it. Raises Unreadable."""
+def check(content: bytes, hints: Hints = _PLAIN, *, seconds: float | None = None) -> Report:
+    """Reads a CSV or XLSX file and attacks it, for about so many `seconds` if given. Raises Unreadable."""
     sheets = sheets_of(content)
     tables = [table for sheet in sheets for table in tables_of(sheet)]
     if not tables:
@@ -60,12 +60,15 @@ def check(content: bytes, hints: Hints = _PLAIN) -> Report:
         for sheet in sheets
         if sheet.is_hidden
     ]
-    reading, found = _attacked(reading, hints)
+    reading, found = _attacked(reading, hints, seconds)
+    if found.left:
+        text = _("The tables are large: %(n)s hidden counts were held against their own lines only.")
+        reading.doubts.append(Doubt(Sentence(text, {"n": found.left})))
     further, advice = _propose(reading, found, hints)
     return Report(reading, hints, found.findings, found.larger, further, advice)
 
 
-def _attacked(reading: Reading, hints: Hints) -> tuple[Reading, Attack]:
+def _attacked(reading: Reading, hints: Hints, seconds: float | None) -> tuple[Reading, Attack]:
     """Where what is shown can't all be true, the least certain part of the reading is left out, and said."""
     weaker = [
         (None, reading),
@@ -84,7 +87,7 @@ def _attacked(reading: Reading, hints: Hints) -> tuple[Reading, Attack]:
     ]
     for why, one in weaker:
         try:
-            found = attack(one, threshold=hints.threshold, width=hints.width)
+            found = attack(one, threshold=hints.threshold, width=hints.width, seconds=seconds)
         except Contradiction:
             continue
         if why:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor, inf
+from time import monotonic
 
 import numpy as np
 from scipy import sparse
@@ -62,13 +63,15 @@ class Attack:
     bounds: dict[str, tuple[int, float]]
     larger: list[tuple[Place, int]] = field(default_factory=list)
     """Hidden counts that can be worked out and are not small."""
+    left: int = 0
+    """Hidden counts that were only held against their own lines, because time was up."""
 
 
-def attack(reading: Reading, *, threshold: int = 11, width: int = 5) -> Attack:
-    """Works out what it can. Raises Contradiction."""
+def attack(reading: Reading, *, threshold: int = 11, width: int = 5, seconds: float | None = None) -> Attack:
+    """Works out what it can; after `seconds`, if given, no more than line by line. Raises Contradiction."""
     search = _Search(reading, threshold, width)
     search.propagate()
-    search.solve()
+    search.solve(inf if seconds is None else monotonic() + seconds)
     return search.found()
 
 
@@ -86,6 +89,7 @@ class _Search:
         self._last: dict[tuple[str, bool], int] = {}
         self._proofs: dict[str, tuple[Sentence, ...]] = {}
         self._seen: dict[str, tuple[float, float]] = {}
+        self._left = 0
 
     # Line by line.
     def propagate(self) -> None:
@@ -188,12 +192,15 @@ class _Search:
         return _Event(name, is_high, value, source, values, because)
 
     # All lines together.
-    def solve(self) -> None:
+    def solve(self, until: float) -> None:
         for names in self._pieces():
             programme = _Programme(names, self._reading, self._places, self._low, self._high)
             self._cover(programme)
             for name in names:
                 if self._is_open(name, *self._seen.get(name, (inf, -inf))):
+                    continue
+                if monotonic() > until:
+                    self._left += 1
                     continue
                 low, plus = programme.end(name, up=False)
                 high, minus = programme.end(name, up=True)
@@ -273,7 +280,7 @@ class _Search:
             elif low == high and low >= self._threshold:
                 larger.append((place, low))
         bounds = {name: (self._low[name], self._high[name]) for name in self._hidden}
-        return Attack(findings, bounds, larger)
+        return Attack(findings, bounds, larger, self._left)
 
     def _kind(self, place: Place, low: int, high: float) -> str:
         if high == 0 or low >= self._threshold:
@@ -415,8 +422,9 @@ class _Search:
         """Which lines to add and which to take away; `is_high` None where the count is exact."""
         if not lines or n == inf or (is_high is False and n <= 0):
             return []
-        plus = [self._line_name(source, times) for source, times in lines if times > 0]
-        minus = [self._line_name(source, times) for source, times in lines if times < 0]
+        # A multiplier counts total less parts: where it is negative, what is hidden among the parts is added.
+        plus = [self._line_name(source, times) for source, times in lines if times < 0]
+        minus = [self._line_name(source, times) for source, times in lines if times > 0]
         words: dict[str, Part] = {
             "cell": self._name(name),
             "plus": _listed(plus),
@@ -457,6 +465,10 @@ class _Search:
             named = Sentence(_("the same count in %(line)s"), line)
         else:
             named = Sentence(_("row %(line)s") if source.along == 1 else _("column %(line)s"), line)
+            if total.is_shown:
+                known = sum(self._places[part].low for part in source.parts if self._places[part].is_shown)
+                line = {"line": named, "n": total.low - known}
+                named = Sentence(_("%(line)s (%(n)s in hidden cells)"), line)
         many = abs(times)
         if abs(many - 1) < 1e-4:
             return named

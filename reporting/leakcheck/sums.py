@@ -147,11 +147,11 @@ def _place(
             mark: str | None = text
             if one is not None and one.kind is Kind.SHARE:
                 continue
-            if text in given:
-                low, high = given[text] or (0, None)
+            if told := given.get(text):
+                low, high = told
             elif text in hints.zeros:
                 low, high, mark = 0, 0, None
-            elif one is not None and one.kind is Kind.COUNT:
+            elif one is not None and one.kind is Kind.COUNT and text not in given:
                 low, high, mark = one.low, one.high, None
             elif one is not None and one.kind is Kind.MARK and (one.low or one.high is not None):
                 low, high = one.low, one.high
@@ -243,7 +243,7 @@ def _add_up(reading: Reading, number: int, hints: Hints) -> None:
     def at(row: Line, column: Line) -> Place | None:
         return reading.places.get(f"{number}!{address((row.at, column.at))}")
 
-    for lines, cross, along in ((rows, columns, 0), (columns, rows, 1)):
+    for lines, cross, along in ((columns, rows, 1), (rows, columns, 0)):
         grid = [[at(one, two) if along == 0 else at(two, one) for two in cross] for one in lines]
         for total, parts in _Adding(reading, number, lines, grid, hints).find():
             reading.totals.append((number, _name(lines[total])))

@@ -106,7 +106,11 @@ def test_several_lines_together_are_named():
     )
     ((low, high, steps),) = [one for name, one in said(content).items() if name == "Oak, Girls"]
     assert low == high
-    assert "Add up" in steps[0] and "take away" in steps[0] and "row" in steps[0] and "column" in steps[0]
+    assert steps[0] == (
+        "Add up row Cedar (14 in hidden cells) and row Oak (48 in hidden cells) and take away column Women "
+        "(22 in hidden cells) and column Men (30 in hidden cells): hidden counts in both fall out, and Oak, "
+        "Girls = 10 is left."
+    )
 
 
 def test_marks_with_ranges_and_notes_are_boxes():
