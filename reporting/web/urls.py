@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reporting.web import beside, coverage, dashboards, grants, keeping, numbers, trends
+from reporting.web import beside, coverage, dashboards, grants, keeping, leakcheck, numbers, trends
 
 app_name = "reporting"
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("numbers/beside/", beside.Beside.as_view(), name="beside"),
     path("numbers/saved/", keeping.Saved.as_view(), name="saved"),
     path("numbers/saved/<uuid:view>/", keeping.SavedAct.as_view(), name="saved_act"),
+    path("numbers/check-a-table/", leakcheck.Check.as_view(), name="leakcheck"),
     path("numbers/own/", numbers.Own.as_view(), name="numbers_own"),
     path("numbers/own/<slug:period>.<slug:shape>", numbers.OwnFile.as_view(), name="own_download"),
     path("numbers/<uuid:release>.<slug:shape>", numbers.ReleaseFile.as_view(), name="figure_download"),
