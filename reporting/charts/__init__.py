@@ -12,7 +12,7 @@ from reporting.charts.drawing import Look, Svg
 from reporting.charts.flows import sankey, ways
 from reporting.charts.maps import choropleth, classes_of, minis, rate
 from reporting.charts.rows import bars, funnel
-from reporting.charts.trends import breaks, trend
+from reporting.charts.trends import breaks, caveats_of, trend
 from reporting.measures import ALL
 from reporting.reading import Names, Table, gate, values_of
 
@@ -22,6 +22,7 @@ __all__ = [
     "Svg",
     "bars",
     "breaks",
+    "caveats_of",
     "choropleth",
     "classes_of",
     "funnel",

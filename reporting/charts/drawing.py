@@ -128,8 +128,12 @@ def legend(
             if fill == "zero":
                 out[-1] = shape("rect", x=x + 0.5, y=y + 0.5, width=21, height=13, fill=PAPER, stroke=INK)
         elif fill == "dotted":
-            line = {"stroke_width": 2.5, "stroke_linecap": "round", "stroke_dasharray": "0.1 6"}
-            out.append(shape("path", d=f"M{x + 2:g} {y + 7:g}h18", fill="none", stroke=EDGE, **line))
+            out.append(
+                shape(
+                    "path", d=f"M{x + 2:g} {y + 7:g}h18", fill="none", stroke=EDGE, stroke_width=2.5,
+                    stroke_linecap="round", stroke_dasharray="0.1 6",
+                )
+            )  # fmt: skip
         elif fill == "dashed":
             out.append(
                 shape(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from django.utils import formats
 from django.utils.translation import gettext
@@ -34,6 +34,7 @@ from reporting.reading import (
     gate,
     is_pipeline,
     kind,
+    period_text,
     place,
     said,
     titled,
@@ -107,7 +108,7 @@ def trend(
         height=height + 6,
         title=titled(tables[-1], fixed, look.names),
         says="; ".join([*spoken, *sentences]),
-        caveats=caveats(tables[-1]),
+        caveats=caveats_of(tables),
         key=[*key, *signs(kind(one.cell) for one in steps)],
     )
 
@@ -133,6 +134,32 @@ def breaks(tables: Sequence[Table], versions: Sequence[int] = ()) -> list[str]:
         if before.version != now.version or before.counted_as != now.counted_as:
             found.append(gettext("Break at %(period)s: it is counted by another definition.") % words_of)
     return found
+
+
+def caveats_of(tables: Sequence[Table]) -> list[tuple[str, str]]:
+    """What must be read beside figures of several releases: those of the last, said of all of them."""
+    about = [table.caveats for table in tables]
+    start, end = min(one.period[0] for one in about), max(one.period[1] for one in about)
+    covered = []
+    for (reporting, expected), steps in groupby(
+        (_step(table, None, 0) for table in tables), key=lambda step: step.coverage
+    ):
+        span = _span([step.name for step in steps])
+        numbers = {"reporting": reporting, "expected": expected, "periods": span}
+        covered.append(gettext("%(reporting)d of %(expected)d agencies (%(periods)s)") % numbers)
+    released = _span([one.release_id for one in about])
+    said_of = {
+        gettext("Period"): period_text(start, end),
+        gettext("Coverage"): "; ".join(covered),
+        gettext("Counted as"): "; ".join(dict.fromkeys(gettext(one.counted_as) for one in about)),
+        gettext("Release"): gettext("%(releases)s; each by itself") % {"releases": released},
+    }
+    return [(label, said_of.get(label, text)) for label, text in caveats(tables[-1])]
+
+
+def _span(names: Sequence[str]) -> str:
+    several = list(dict.fromkeys(names))
+    return several[0] if len(several) == 1 else f"{several[0]}–{several[-1]}"
 
 
 def _step(table: Table, fixed: dict[str, str] | None, version: int) -> _Step:

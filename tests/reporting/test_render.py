@@ -23,7 +23,13 @@ def words(shape: str, table) -> str:
     made = getattr(render, shape)(table)
     if shape == "xlsx":
         return json.dumps(xlsx_lines(made))
-    return made.decode() if isinstance(made, bytes) else made if isinstance(made, str) else repr(made)
+    return (
+        made.decode("utf-8" if shape == "csv" else "latin-1")
+        if isinstance(made, bytes)
+        else made
+        if isinstance(made, str)
+        else repr(made)
+    )
 
 
 def csv_lines(table) -> list[list[str]]:
@@ -46,7 +52,7 @@ class LooksLikeATable:
         return self.cells[at]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, "pdf", "conversions"])
 @pytest.mark.parametrize(
     "imposter",
     [raw, LooksLikeATable, dict, lambda: None, lambda: SimpleNamespace(**vars(LooksLikeATable()))],
@@ -72,14 +78,17 @@ def test_a_hidden_figure_stands_in_no_shape(shape):
     """The 213 of one stage are everywhere, the 613 of another, rounded or not, nowhere."""
     table = protected()
     assert table["referred", "entered"] == Hidden()
-    said = words(shape, table).replace(table.digest(), "").replace(table.digest()[:12], "")
+    said = words(shape, table)
+    if shape == "svg":  # where its marks stand is no figure
+        said = " ".join(ElementTree.fromstring(said).itertext())
+    said = said.replace(table.digest(), "").replace(table.digest()[:12], "")
     assert not re.search(r"61[0-9]", said)
     assert re.search(r"\b21[35]\b", said)
     assert "613" in words(shape, own())
 
 
 @pytest.mark.parametrize("count", [1, 2, 9, 10])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, "pdf", "conversions"])
 def test_renderings_do_not_depend_on_a_hidden_count(monkeypatch, shape, count):
     """Another true number under the same hidden cell changes no byte of any shape."""
     from tests.reporting import tables
