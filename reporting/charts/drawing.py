@@ -21,6 +21,7 @@ WIDE, NARROW = 560, 343
 Svg = SafeString
 """A picture as text. Everything in it that is not ours was escaped."""
 _LINE = 17
+_MARGIN = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,15 +196,17 @@ def frame(
         ]
         tall = end + 18 + 15 * len(notes)
         body = [f'<g transform="translate(0 {_text(drop)})">', *body, "</g>"]
+    edge = _MARGIN if look.alone else 0
+    wide, tall = width + 2 * edge, tall + 2 * edge
     size = (
-        f'width="{_text(width)}" height="{_text(tall)}"'
+        f'width="{_text(wide)}" height="{_text(tall)}"'
         if look.alone
         else f'class="chart{" chart--row" if width > WIDE else ""}" focusable="false"'
     )
-    name = look.name
+    name, box = look.name, f"{-edge} {-edge} {_text(wide)} {_text(tall)}"
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_text(width)} {_text(tall)}" {size} '
-        f'role="img" aria-labelledby="{name}-t {name}-d" lang="{get_language() or "en"}" direction="ltr" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size} role="img" '
+        f'aria-labelledby="{name}-t {name}-d" lang="{get_language() or "en"}" direction="ltr" '
         'font-family="Public Sans, Arial, sans-serif">',
         f'<title id="{name}-t">{escape(title)}</title>',
         f'<desc id="{name}-d">{escape(says)}</desc>',
@@ -213,7 +216,7 @@ def frame(
         f'<pattern id="{name}-nr" width="8" height="8" patternUnits="userSpaceOnUse">'
         f'<rect width="8" height="8" fill="{PAPER}"/><circle cx="2" cy="2" r="1.25" fill="{QUIET}"/>'
         f'<circle cx="6" cy="6" r="1.25" fill="{QUIET}"/></pattern></defs>',
-        f'<rect width="{_text(width)}" height="{_text(tall)}" fill="{PAPER}"/>',
+        f'<rect x="{-edge}" y="{-edge}" width="{_text(wide)}" height="{_text(tall)}" fill="{PAPER}"/>',
         *head,
         *body,
         *foot,
