@@ -33,13 +33,13 @@ from reporting.web.population import county_maps, drawing_of, rates, representat
 class Part:
     """One figure of a page: its measure, and how it is looked at until a reader chooses.
 
-    `view` is the view looked at first, `across` the axis of the columns, `picks` the axis whose value the
-    picture shows one of.
+    `views` are looked at first, the first that was released; `across` is the axis of the columns, `picks`
+    the axis whose value the picture shows one of.
     """
 
     measure: str
     title: Text
-    view: View = ()
+    views: tuple[View, ...] = ()
     across: str = ""
     picks: str = ""
     say: Text = ""
@@ -156,10 +156,8 @@ class Question(AgencyView):
 
     def _first_view(self, part: Part, table: ProtectedTable, views: list[View]) -> View:
         """What is looked at before anybody chooses: the part's own view, or what the release has instead."""
-        if part.view in views:
-            return part.view
-        alike = [view for view in views if set(view) & set(part.view)] or views
-        return max(alike, key=lambda view: len(set(view) & set(part.view)))
+        wanted = [view for view in part.views if view in views]
+        return wanted[0] if wanted else min(views, key=lambda view: figures.share_hidden(table, view))
 
     def _cuts(self, looked: list[Looked]) -> list[tuple[str, str]]:
         several = len(looked) > 1
@@ -227,8 +225,7 @@ class Next(Question):
         Part(
             "flows",
             gettext_lazy("Moves between sectors"),
-            view=("origin_node", "next_node"),
-            across="next_node",
+            views=(("origin_node", "next_node"), ("origin_family", "next_family")),
             say=gettext_lazy("From the sector of first contact to the next. A move is not a success."),
         ),
     )
@@ -242,7 +239,7 @@ class Where(Question):
         Part(
             "stages_by_place",
             gettext_lazy("Clients who entered a stage, by county"),
-            view=("stage", "county"),
+            views=(("stage", "county"), ("stage", "region")),
             across="county",
             picks="stage",
             say=gettext_lazy("The county is where the client lives. No site and no agency is on the map."),
@@ -307,12 +304,15 @@ class Given(Question):
 
     page, title = "given", gettext_lazy("What was given, and what was missing?")
     parts = (
-        Part("services", gettext_lazy("Services given"), view=("service_group",)),
-        Part("offers", gettext_lazy("Referrals, and what became of them"), view=("outcome",)),
+        Part("services", gettext_lazy("Services given"), views=(("service_group",),)),
+        Part("offers", gettext_lazy("Referrals, and what became of them"), views=(("outcome",),)),
         Part(
-            "unmet_need", gettext_lazy("Asked for, and not found"), view=("met", "need_group"), across="met"
+            "unmet_need",
+            gettext_lazy("Asked for, and not found"),
+            views=(("met", "need_group"), ("met",)),
+            across="met",
         ),
-        Part("served", gettext_lazy("Clients who got each kind of service"), view=("service_group",)),
+        Part("served", gettext_lazy("Clients who got each kind of service"), views=(("service_group",),)),
     )
 
 
@@ -324,7 +324,7 @@ class Who(Question):
         Part(
             "who",
             gettext_lazy("Clients first identified in the period"),
-            view=("age_band",),
+            views=(("age_band",),),
             say=gettext_lazy("As clients said it to the agency that met them first."),
         ),
     )

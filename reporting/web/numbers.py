@@ -217,6 +217,8 @@ def own_periods(first: date, today: date) -> list[tuple[str, list[tuple[str, str
 def period_name(period: Period) -> str:
     """A period as people say it: Year 2025, Jul to Sep 2025, July 2025."""
     first, last = period.start, period.end - timedelta(days=1)
+    if (first.day, first.month, last.day, last.month) == (1, 1, 31, 12) and first.year < last.year:
+        return _("%(first)d to %(last)d") % {"first": first.year, "last": last.year}
     if first.day != 1 or period.end.day != 1 or first.year != last.year:
         return render.period_text(period.start, period.end)
     if (first.month, last.month) == (1, 12):

@@ -99,7 +99,7 @@ def test_choices_are_those_of_the_release_and_nothing_else(everything, viewer):
 
 def test_what_is_mostly_hidden_proposes_what_can_be_read(everything, viewer):
     text = body(viewer, "who", by="who.trafficking_type-age_band")
-    address = re.search(r'<p class="note small">.*?href="([^"]+)"', text, re.DOTALL)
+    address = re.search(r'<p class="note small coarse">.*?href="([^"]+)"', text, re.DOTALL)
     assert address, "nothing is proposed"
     proposed = viewer.get("/numbers/who/" + address[1].replace("&amp;", "&")).content.decode()
     assert "are hidden" not in proposed
