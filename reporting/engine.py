@@ -4,6 +4,7 @@ The one caller of `agencies.scope.counting`. Network figures come back protected
 exact, as a table that can hold no other agency's rows.
 """
 
+import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -135,7 +136,7 @@ def run_network(
         raw = _raw(
             found, cursor, period, as_of, reporting, expected, release or "draft", network=True, before=before
         )
-    table = protect(raw, Policy())
+    table = protect(raw, Policy(), seed=secrets.token_bytes(32)).table
     said = [one.links for at, one in raw.linked.items() if isinstance(table.cells[at], Range)]
     return NetworkRun(table, said[0].merged() if said else None)
 

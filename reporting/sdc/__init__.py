@@ -1,20 +1,23 @@
 """Statistical disclosure control: what may be said about many people without saying something about one.
 
 Pure Python, no Django. `protect` is the one way from exact counts to something that may leave; the rest of
-the hub renders, stores and compares only the `ProtectedTable` it returns. What the simple rule promises, and
-what it does not, stands in docs/adr/0007-simple-disclosure-rule.md.
+the hub renders, stores and compares only the `ProtectedTable` in what it returns. What is promised, and what
+is not, stands there and in docs/adr/0021-releases-with-a-ledger.md.
 """
 
-from reporting.sdc.attack import Interval, audit
+from reporting.sdc.coalitions import AttackReport, Coalition
 from reporting.sdc.history import Contradiction, consistent_with
+from reporting.sdc.ledger import Said
 from reporting.sdc.linked import LINKED, NOBODY, RELEASED, Links, Merge, Merged, Pair, is_a_step, linked_range
 from reporting.sdc.people import people_range
-from reporting.sdc.policy import RULE, Policy
+from reporting.sdc.policy import RULE, Mode, Policy
+from reporting.sdc.protect import Outcome, Unprotectable, protect
 from reporting.sdc.protected import HIDDEN_MARK, NOT_REPORTED_MARK, Caveats, ProtectedTable, from_stored
 from reporting.sdc.raw import Provenance, RawLinked, RawMedian, RawRange, RawTable, add_totals
 from reporting.sdc.shape import (
     Cell,
     Coord,
+    FigureKey,
     Hidden,
     MedianDays,
     Nested,
@@ -25,7 +28,6 @@ from reporting.sdc.shape import (
     Shown,
     Sum,
 )
-from reporting.sdc.suppress import Unprotectable, protect
 
 __all__ = [
     "HIDDEN_MARK",
@@ -34,18 +36,22 @@ __all__ = [
     "NOT_REPORTED_MARK",
     "RELEASED",
     "RULE",
+    "AttackReport",
     "Caveats",
     "Cell",
+    "Coalition",
     "Contradiction",
     "Coord",
+    "FigureKey",
     "Hidden",
-    "Interval",
     "Links",
     "MedianDays",
     "Merge",
     "Merged",
+    "Mode",
     "Nested",
     "NotReported",
+    "Outcome",
     "Pair",
     "Policy",
     "ProtectedTable",
@@ -56,12 +62,12 @@ __all__ = [
     "RawRange",
     "RawTable",
     "Relation",
+    "Said",
     "Share",
     "Shown",
     "Sum",
     "Unprotectable",
     "add_totals",
-    "audit",
     "consistent_with",
     "from_stored",
     "is_a_step",

@@ -1,13 +1,22 @@
 """The numbers of the disclosure rule, and the one question they answer: may this count be shown?
 
-How a whole table is kept safe is decided in suppress.py.
+How a whole table is kept safe is decided in protect.py and by the disclosure engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
+
+
+class Mode(StrEnum):
+    """How a table keeps what it may not say. Partners read `SUPPRESSED` ones, the public the other two."""
+
+    SUPPRESSED = "suppressed"
+    STRICT = "strict"
+    ROUNDED = "rounded"
 
 
 def gettext_noop(message: str) -> str:
@@ -24,6 +33,20 @@ RULE = gettext_noop(
     "%(rounding)d."
 )
 """What is printed with every table; a renderer may translate it and fill in `Policy.parameters()`."""
+RULES = {
+    Mode.SUPPRESSED: (RULE,),
+    Mode.STRICT: (
+        RULE,
+        gettext_noop("A hidden small count also looks as if it could be %(threshold)d or more."),
+    ),
+    Mode.ROUNDED: (
+        gettext_noop(
+            "Every count is rounded up or down to a multiple of %(rounding)d, and all of them still add up."
+        ),
+        RULE,
+    ),
+}
+"""The same for each mode: sentences one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +57,9 @@ class Policy:
     `width`: how far apart the least and the most people a reader can work out for a hidden cell must lie.
     `min_agencies`: how many agencies must have people in a count.
     `dominance`: the greatest part of a count that one agency may make up.
-    `rounding`: steps of ranges (people, outward) and shares (percent, to the nearest).
+    `rounding`: steps of ranges (people, outward), shares (percent, to the nearest) and rounded counts.
+    `mode`: in strict mode the most that a reader can work out for a hidden small count is at least the
+    threshold; in rounded mode no count is shown as it is.
 
     Raises ValueError for a looser number.
     """
@@ -44,12 +69,14 @@ class Policy:
     min_agencies: int = 3
     dominance: Fraction = Fraction(4, 5)
     rounding: int = 5
+    mode: Mode = Mode.SUPPRESSED
 
     def __post_init__(self) -> None:
         for name, least in (("threshold", 11), ("width", 5), ("min_agencies", 3), ("rounding", 5)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise ValueError(f"{name} must be a whole number of at least {least}")
+        object.__setattr__(self, "mode", Mode(self.mode))
         if self.rounding > 50:
             raise ValueError("rounding must be at most 50")
         if not isinstance(self.dominance, Fraction) or not 0 < self.dominance <= Fraction(4, 5):
@@ -79,9 +106,19 @@ class Policy:
             "dominance": int(100 * self.dominance),
             "width": self.width,
             "rounding": self.rounding,
+            "threshold": self.threshold,
         }
+
+    @property
+    def strict(self) -> bool:
+        return self.mode is Mode.STRICT
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The sentences of the rule, to be translated and filled in with `parameters()`."""
+        return RULES[self.mode]
 
     @property
     def rule(self) -> str:
         """The rule in English, as it is stored with a table."""
-        return RULE % self.parameters()
+        return " ".join(self.rules) % self.parameters()

@@ -14,8 +14,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, final
 
-from reporting.sdc.attack import narrowest
-from reporting.sdc.policy import Policy
+from reporting.sdc.certificate import verify
+from reporting.sdc.policy import Mode, Policy
 from reporting.sdc.raw import Provenance, on_axes
 from reporting.sdc.shape import (
     Cell,
@@ -29,6 +29,7 @@ from reporting.sdc.shape import (
     Share,
     Shown,
     Sum,
+    line_of,
 )
 
 HIDDEN_MARK = "*"
@@ -101,6 +102,8 @@ class ProtectedTable:
         about["period"] = [day.isoformat() for day in self.caveats.period]
         about["generated_at"] = self.caveats.generated_at.isoformat()
         policy = asdict(self.policy) | {"dominance": str(self.policy.dominance)}
+        if self.policy.mode is Mode.SUPPRESSED:
+            del policy["mode"]  # as tables were stored before there were others
         return {
             "format": FORMAT,
             "title": self.title,
@@ -117,11 +120,14 @@ class ProtectedTable:
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def from_stored(data: Mapping[str, Any], *, digest: str) -> ProtectedTable:
+def from_stored(
+    data: Mapping[str, Any], *, digest: str, certificate: Mapping[str, Any] | None = None
+) -> ProtectedTable:
     """A table as `to_data` gave it and the release ledger kept it, with the digest recorded then.
 
-    It is trusted no further than it can be checked: shape, caveats, the threshold, rounding, and that the
-    attacker still finds nothing in it. Raises ValueError.
+    It is trusted no further than it can be checked: shape, caveats, the threshold, rounding, sums, and that
+    no line gives a hidden cell away. With its certificate (`protect.Outcome`), also that each hidden cell is
+    proven uncertain in this very table; one sparse product, nothing is solved. Raises ValueError.
     """
     try:
         table = _read(data)
@@ -129,6 +135,11 @@ def from_stored(data: Mapping[str, Any], *, digest: str) -> ProtectedTable:
         raise ValueError("this is not a stored table") from error
     if table.digest() != digest:
         raise ValueError("the stored table is not the one that was released")
+    if certificate is not None:
+        try:
+            _hold(table, certificate)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError("this is not the certificate of a table") from error
     return table
 
 
@@ -153,8 +164,8 @@ def assemble(
     for cell in cells.values():
         _check(cell, policy)
     hidden = [at for at, cell in cells.items() if isinstance(cell, Hidden)]
-    if any(found.width < policy.width for found in narrowest(cells, relations, {}).values()):
-        raise ValueError("a hidden figure can be worked out")
+    for relation in relations:
+        _check_line(cells, relation)
     provenance = {f.name: getattr(about, f.name) for f in fields(Provenance)}
     return ProtectedTable(
         title=title,
@@ -186,6 +197,58 @@ def _check(cell: Cell, policy: Policy) -> None:
             fine = isinstance(cell, Hidden | NotReported)
     if not fine:
         raise ValueError("a figure breaks the rule of its own table")
+
+
+def _check_line(cells: Mapping[Coord, Cell], relation: Relation) -> None:
+    """One line by itself contradicts nothing and gives nothing away. The certificate is about all of them."""
+    total, parts = line_of(relation)
+    seen = [cells[part] for part in parts if not isinstance(part, Nested)]
+    least = sum(cell.value if isinstance(cell, Shown) else isinstance(cell, Hidden) for cell in seen)
+    unknown = sum(isinstance(cell, Hidden) for cell in seen)
+    top = cells[total] if not isinstance(total, Nested) else Hidden()
+    if isinstance(top, Hidden):
+        given_away = not unknown and isinstance(relation, Sum)
+    else:
+        most = top.value if isinstance(top, Shown) else 0
+        if least > most or (isinstance(relation, Sum) and not unknown and least < most):
+            raise ValueError("the figures shown contradict each other")
+        given_away = unknown == 1 and isinstance(relation, Sum)
+    if given_away:
+        raise ValueError("a hidden figure can be worked out")
+
+
+def _hold(table: ProtectedTable, certificate: Mapping[str, Any]) -> None:
+    """Raises ValueError unless the certificate holds and is about what this table shows and hides."""
+    proof = certificate["proof"]
+    if wrong := verify(proof):
+        raise ValueError("the certificate does not hold: " + " ".join(wrong))
+    made, policy = proof["certificate"], table.policy
+    asked = (policy.threshold, policy.width, policy.strict)
+    if (made["threshold"], made["width"], made["strict"]) != asked:
+        raise ValueError("the certificate is for another rule")
+    name = {tuple(at): place for at, place in certificate["places"]}
+    shown, suppressed = proof["shown"], set(proof["suppressed"])
+    for at, cell in table.cells.items():
+        fine = True
+        if at in name and isinstance(cell, Hidden):
+            fine = name[at] in suppressed
+        elif at in name:
+            fine = shown.get(name[at]) == (cell.value if isinstance(cell, Shown) else 0)
+        elif isinstance(cell, Shown):
+            fine = False
+        if not fine:
+            raise ValueError("the certificate is of another table")
+    number = {cell: place for place, cell in enumerate(made["cells"])}
+    lines = {(line[0], frozenset(line[1:])) for line in made["lines"]}
+    pairs = {(line[0], part) for line in made["lines"] if len(line) == 3 for part in line[1:]}
+    for relation in table.relations:
+        if isinstance(relation, Sum):
+            parts = frozenset(number[name[part]] for part in relation.parts)
+            fine = (number[name[relation.total]], parts) in lines
+        else:
+            fine = (number[name[relation.outer]], number[name[relation.inner]]) in pairs
+        if not fine:
+            raise ValueError("the certificate knows less of how figures add up than the table says")
 
 
 def _read(data: Mapping[str, Any]) -> ProtectedTable:

@@ -5,13 +5,14 @@ What comes out is in protected.py.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 
 from reporting.sdc.linked import Links, Merged
-from reporting.sdc.shape import Coord, Figure, Nested, NotReported, Relation, Sum, line_of
+from reporting.sdc.shape import Coord, Figure, FigureKey, Nested, NotReported, Relation, Sum, line_of
 
 Counts = Mapping[Coord, Mapping[str, int] | NotReported]
 
@@ -99,6 +100,10 @@ class RawTable:
     itself; the message names cells, never counts.
 
     `beside` are counts that the table has no cell for and a reader may know all the same, off the axes.
+    `inside` are counts that exist and have no place in the table (the finest cross-classification of which
+    only margins are shown): nobody reads them, and nobody may work out a small one. `keys` names counts for
+    every table there will ever be; a count without one is this table's own. `adds_up` are the universes of
+    which disjoint periods add up (contacts do, people do not).
     """
 
     title: str
@@ -110,6 +115,9 @@ class RawTable:
     ranges: Mapping[Coord, RawRange] = field(default_factory=dict, repr=False)
     linked: Mapping[Coord, RawLinked] = field(default_factory=dict, repr=False)
     beside: frozenset[Coord] = frozenset()
+    inside: frozenset[Coord] = frozenset()
+    keys: Mapping[Coord, FigureKey] = field(default_factory=dict)
+    adds_up: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         freeze = object.__setattr__
@@ -119,6 +127,7 @@ class RawTable:
         freeze(self, "medians", MappingProxyType(dict(self.medians)))
         freeze(self, "ranges", MappingProxyType(dict(self.ranges)))
         freeze(self, "linked", MappingProxyType(dict(self.linked)))
+        freeze(self, "keys", MappingProxyType(dict(self.keys)))
         self._check_places()
         self._check_counts()
         for relation in self.relations:
@@ -132,6 +141,14 @@ class RawTable:
         counts = self.counts[figure]
         return {} if isinstance(counts, NotReported) else counts
 
+    def key(self, figure: Figure) -> FigureKey:
+        """The figure's one name; of people between two nested counts, one made of both."""
+        if isinstance(figure, Nested):
+            universe, pairs = self.key(figure.outer)
+            return universe, tuple(sorted([*pairs, ("without", json.dumps(self.key(figure.inner)))]))
+        given = self.keys.get(figure)
+        return given or (self.title, tuple(sorted(zip(self.axes, figure, strict=False))))
+
     def _check_places(self) -> None:
         if not self.title.strip():
             raise ValueError("a table needs a title")
@@ -140,10 +157,13 @@ class RawTable:
         if len(set(everywhere)) != len(everywhere):
             raise ValueError("two figures stand in one cell")
         for at in everywhere:
-            if at not in self.beside and not on_axes(at, self.axes):
+            if at not in self.beside | self.inside and not on_axes(at, self.axes):
                 raise ValueError(f"{at} is not on the axes")
         named = {median.cell for median in self.medians.values()}
         named |= {spread.cell for spread in self.ranges.values() if spread.cell is not None}
+        if self.beside & self.inside or named & (self.beside | self.inside):
+            raise ValueError("a figure without a place is public or kept back, and nothing stands beside it")
+        named |= self.beside | self.inside | self.keys.keys()
         for total, parts in map(line_of, self.relations):
             named |= {figure for figure in (total, *parts) if not isinstance(figure, Nested)}
         for at in sorted(named - self.counts.keys()):

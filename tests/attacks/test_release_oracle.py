@@ -27,11 +27,10 @@ from reporting.sdc import (
     RawLinked,
     RawRange,
     RawTable,
-    protect,
 )
 from reporting.sdc import linked as rule
 from tests.referrals.linking.network import Network as Tables
-from tests.reporting.tables import raw
+from tests.reporting.tables import made, raw
 from tests.reporting.test_linked_releases import meets, released
 
 PERIODS = 14
@@ -88,7 +87,7 @@ class Network:
             },
             about=ABOUT,
         )
-        cell = protect(plain).cells[AT]
+        cell = made(plain).cells[AT]
         return (cell.high, links.merged()) if isinstance(cell, Range) else (None, before)
 
 

@@ -1,10 +1,14 @@
-"""Pipeline tables with known truth for tests of what is rendered; no database."""
+"""Pipeline tables with known truth for tests of what is rendered, and an attacker for any; no database."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 from referrals.picklists import SectorFamily
 from reporting.measures.pipeline import STAGES
 from reporting.sdc import (
+    Coord,
+    Hidden,
     NotReported,
     Policy,
     ProtectedTable,
@@ -15,7 +19,10 @@ from reporting.sdc import (
     Sum,
     protect,
 )
+from reporting.sdc.attacker import attack
 from reporting.sdc.own import OwnTable, own_table
+
+SEED = bytes(range(32))
 
 ROWS = [name for name, _title in STAGES]
 SECTORS = [family.value for family in SectorFamily]
@@ -32,6 +39,52 @@ TRUTH = {
     "followed_up": {"a": 12, "b": 13, "c": 13},
     "lost": {"a": 12, "b": 12, "c": 13},
 }
+
+
+def made(raw: RawTable, policy: Policy | None = None, **more) -> ProtectedTable:
+    """What may be shown of it."""
+    return protect(raw, policy, seed=SEED, **more).table
+
+
+class Interval(NamedTuple):
+    """The least and the most that a reader (an agency, or anybody) can work out."""
+
+    low: float
+    high: float
+    reader: str | None
+
+    @property
+    def width(self) -> float:
+        return self.high - self.low
+
+
+def narrowest(
+    table: ProtectedTable, own: Mapping[str, Mapping[Coord, int]] | None = None
+) -> dict[Coord, Interval]:
+    """What can be worked out of each hidden cell that lines lead to, by whoever knows most: with nothing but the
+    table, or with an agency's own counts besides. The attacker shares no code with the engine."""
+    relations, least = [], dict.fromkeys(map(str, table.cells), 1)
+    for number, one in enumerate(table.relations):
+        if isinstance(one, Sum):
+            relations.append({"total": str(one.total), "parts": [str(part) for part in one.parts]})
+        else:
+            relations.append({"total": str(one.outer), "parts": [str(one.inner), f"between {number}"]})
+            least[f"between {number}"] = 0
+    shown = {str(at): getattr(cell, "value", 0) for at, cell in table.cells.items() if cell != Hidden()}
+    form = {"cells": [{"id": name} for name in least], "relations": relations}
+    hidden = [at for at, cell in table.cells.items() if cell == Hidden()]
+    found: dict[Coord, Interval] = {}
+    for reader, mine in [(None, {}), *sorted((own or {}).items())]:
+        knows = least | {str(at): max(1, n) for at, n in mine.items()}
+        for number, one in enumerate(table.relations):
+            if not isinstance(one, Sum):
+                knows[f"between {number}"] = max(0, mine.get(one.outer, 0) - mine.get(one.inner, 0))
+        bounds = attack(form, shown, map(str, hidden), own=knows)
+        for at in hidden:
+            new = Interval(*bounds[str(at)], reader)
+            if at not in found or new.width < found[at].width:
+                found[at] = new
+    return found
 
 
 def raw(only: str | None = None, **about) -> RawTable:
@@ -75,7 +128,7 @@ def raw(only: str | None = None, **about) -> RawTable:
 
 
 def protected(**about) -> ProtectedTable:
-    return protect(raw(**about), Policy())
+    return made(raw(**about))
 
 
 def own(agency: str = "a", **about) -> OwnTable:

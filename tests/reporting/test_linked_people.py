@@ -25,9 +25,9 @@ from reporting.sdc import (
     is_a_step,
     linked_range,
     people_range,
-    protect,
 )
 from reporting.sdc.linked import released_share
+from tests.reporting import tables
 from tests.reporting.tables import raw
 
 quick = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
@@ -229,7 +229,7 @@ def table(links: Links, before=None, *, released=None):
         cell=("identified", "people"),
         share_at=("identified", RELEASED),
     )
-    return protect(
+    return tables.made(
         type(plain)(
             title=plain.title,
             axes={"stage": plain.axes["stage"], "figure": [*plain.axes["figure"], LINKED, RELEASED]},
@@ -282,7 +282,7 @@ def test_a_kept_back_range_says_why_and_no_number():
 
 
 def test_without_linkage_nothing_is_said_of_it():
-    made = protect(raw())
+    made = tables.made(raw())
     assert render.data(made)["people_linked"] is None
     assert "linkage" not in render.text(made)
     assert date(2026, 1, 1) == made.caveats.period[1]

@@ -5,6 +5,7 @@ import pickle
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from importlib import import_module
 
 import pytest
 
@@ -25,13 +26,18 @@ from reporting.sdc import (
     Sum,
     Unprotectable,
     add_totals,
-    audit,
+    certificate,
     consistent_with,
     from_stored,
+    pattern,
     people_range,
-    protect,
-    suppress,
+    rules,
+    solve,
 )
+from reporting.sdc.second_opinion import Audit
+from tests.reporting.tables import made, narrowest
+
+ask = import_module("reporting.sdc.protect")
 
 ABOUT = Provenance(
     source="Three Rivers demo",
@@ -75,10 +81,17 @@ def hidden(table: ProtectedTable) -> set:
     return {"".join(at) for at, cell in table.cells.items() if cell == Hidden()}
 
 
-def naive(monkeypatch, *, also: str = "") -> None:
-    """Take guards out of `protect`, to see that the ones left, or the attacker, notice."""
-    monkeypatch.setattr(suppress._Pattern, "_given_away_by_a_line", lambda self: None)
-    monkeypatch.setattr(suppress._Pattern, "_given_away_to_a_reader", lambda self: None)
+def naive(monkeypatch) -> None:
+    """An engine that hides small counts and nothing beside them, and says that it is proven."""
+    monkeypatch.setattr(pattern._Search, "settle", lambda self: self)
+    monkeypatch.setattr(pattern._Search, "whole_numbers", lambda self: self.found())
+    monkeypatch.setattr(solve, "certify", lambda system, suppressed, **more: ({}, []))
+    monkeypatch.setattr(ask._Question, "_close", lambda self, is_shown: False)
+
+
+def blind(monkeypatch) -> None:
+    """Nobody of other code looks at what would be shown."""
+    monkeypatch.setattr(ask, "audit", lambda table, shown: Audit(0, 0, ()))
 
 
 @pytest.mark.parametrize(
@@ -96,11 +109,11 @@ def naive(monkeypatch, *, also: str = "") -> None:
     ],
 )
 def test_small_counts_hide_and_take_company(counts, gone):
-    assert hidden(protect(row(*counts))) == gone
+    assert hidden(made(row(*counts))) == gone
 
 
 def test_without_a_total_nothing_else_has_to_hide():
-    assert hidden(protect(row(4, 30, 20, total=None))) == {"a"}
+    assert hidden(made(row(4, 30, 20, total=None))) == {"a"}
 
 
 @pytest.mark.parametrize(
@@ -117,11 +130,11 @@ def test_without_a_total_nothing_else_has_to_hide():
     ],
 )
 def test_an_agency_can_take_its_own_rows_away(by_agency, shown):
-    assert (protect(row(by_agency, total=None)).cells[("a",)] != Hidden()) is shown
+    assert (made(row(by_agency, total=None)).cells[("a",)] != Hidden()) is shown
 
 
 def test_zero_not_reported_and_hidden_stay_three_things():
-    table = protect(row(0, NotReported(), 4, 30, 20))
+    table = made(row(0, NotReported(), 4, 30, 20))
     assert [table[(k,)] for k in "abcd"] == [Shown(0), NotReported(), Hidden(), Shown(30)]
     assert [cell["value"] for cell in table.to_data()["cells"]] == [0, "not_reported", None, 30, None, 54]
     with pytest.raises(ValueError, match="no agency reported"):
@@ -130,10 +143,10 @@ def test_zero_not_reported_and_hidden_stay_three_things():
 
 def test_people_between_two_stages_are_people_too():
     stages = [Nested(("b",), ("a",)), Nested(("c",), ("b",))]
-    assert hidden(protect(row(60, 60, 40, total=None, nested=stages))) == set()
-    assert hidden(protect(row(60, 45, 41, total=None, nested=stages))) == {"c"}
+    assert hidden(made(row(60, 60, 40, total=None, nested=stages))) == set()
+    assert hidden(made(row(60, 45, 41, total=None, nested=stages))) == {"c"}
     # With b hidden, a less c is eight people: the nesting of c in a is followed through.
-    assert hidden(protect(row(60, 55, 52, total=None, nested=stages))) == {"b", "c"}
+    assert hidden(made(row(60, 55, 52, total=None, nested=stages))) == {"b", "c"}
 
 
 KNOT = {  # every line of it has two small cells or none
@@ -159,9 +172,10 @@ def knot_solved(table: ProtectedTable) -> int | None:
 
 
 def test_a_cell_that_only_several_lines_together_solve_is_hidden_better(monkeypatch):
-    assert knot_solved(protect(grid(KNOT))) is None
-    monkeypatch.setattr(suppress._Pattern, "_unproven", lambda self: set())
-    table = protect(grid(KNOT))
+    assert knot_solved(made(grid(KNOT))) is None
+    naive(monkeypatch)
+    blind(monkeypatch)
+    table = made(grid(KNOT))
     assert table[("t", "a")] == Hidden()
     assert (
         knot_solved(table) == 8
@@ -170,43 +184,49 @@ def test_a_cell_that_only_several_lines_together_solve_is_hidden_better(monkeypa
 
 def test_each_guard_is_missed_when_it_is_gone(monkeypatch):
     raw = row(4, 30, 20)
-    assert hidden(protect(raw)) == {"a", "c"}
+    assert hidden(made(raw)) == {"a", "c"}
     naive(monkeypatch)
-    with pytest.raises(Unprotectable):  # the gate at the end sees [4, 4]
-        protect(raw)
+    with pytest.raises(Unprotectable, match="attacker"):  # it sees [4, 4]
+        made(raw)
+    blind(monkeypatch)
+    with pytest.raises(Unprotectable, match="worked out"):  # so does whoever puts the table together
+        made(raw)
 
 
 def test_the_gate_looks_through_each_agencys_eyes(monkeypatch):
     # The public knows only that x and y are 40 together; agency A has 19 and 17 of them.
     raw = row({"A": 19, "B": 3}, {"A": 17, "B": 1}, 60)
-    assert all(found.width >= 5 for found in audit(protect(raw), {"A": {("a",): 19, ("b",): 17}}).values())
-    naive(monkeypatch)
-    with pytest.raises(Unprotectable, match="agency"):
-        protect(raw)
+    assert all(found.width >= 5 for found in narrowest(made(raw), {"A": {("a",): 19, ("b",): 17}}).values())
+    public = rules.readers
+    for part in (pattern, certificate):
+        monkeypatch.setattr(part, "readers", lambda system, targets: public(system, targets)[:1])
+    monkeypatch.setattr(ask._Question, "_close", lambda self, is_shown: False)
+    with pytest.raises(Unprotectable, match="attacker"):
+        made(raw)
 
 
 def test_the_attacker_says_what_it_found():
-    table = protect(row(8, 8, 20))
-    found = audit(table)
+    table = made(row(8, 8, 20))
+    found = narrowest(table)
     assert (found[("a",)].low, found[("a",)].high, found[("a",)].reader) == (1, 15, None)
-    found = audit(table, {"agency 0": {("a",): 2, ("b",): 2}})
+    found = narrowest(table, {"agency 0": {("a",): 2, ("b",): 2}})
     assert (found[("a",)].low, found[("a",)].high, found[("a",)].reader) == (2, 14, "agency 0")
 
 
 def test_medians_need_people_and_their_cell():
     def median(n, cell="a", days=12.5):
-        return protect(row(30, 4, 20, medians={("m",): RawMedian(days, evenly(n), (cell,))}))[("m",)]
+        return made(row(30, 4, 20, medians={("m",): RawMedian(days, evenly(n), (cell,))}))[("m",)]
 
     assert median(15) == MedianDays(13)
     assert median(10) == Hidden()
     assert median(15, cell="b") == Hidden()
     assert median(0) == NotReported()
     skewed = RawMedian(3, {"A": 90, "B": 6, "C": 5}, ("a",))
-    assert protect(row(30, 30, medians={("m",): skewed}))[("m",)] == Hidden()
+    assert made(row(30, 30, medians={("m",): skewed}))[("m",)] == Hidden()
 
 
 def test_shares_come_only_from_shown_counts():
-    table = protect(row(30, 4, 20, 46, 0))
+    table = made(row(30, 4, 20, 46, 0))
     assert table.share(("a",), ("all",)) == 30
     assert table.share(("d",), ("all",)) == 45
     assert table.share(("e",), ("all",)) == 0
@@ -237,7 +257,7 @@ def test_people_are_bounded_outward(agencies, people):
 
 def test_a_range_hides_with_the_count_it_would_give_away():
     def people(cell):
-        return protect(row(40, 4, 20, ranges={("p",): RawRange(evenly(64), cell)}))[("p",)]
+        return made(row(40, 4, 20, ranges={("p",): RawRange(evenly(64), cell)}))[("p",)]
 
     assert people(("all",)) == people(None) == Range(15, 65)
     assert people(("b",)) == Hidden()
@@ -261,13 +281,13 @@ def test_the_policy_only_gets_stricter(looser):
 
 
 def test_a_stricter_policy_holds():
-    table = protect(row(15, 40, 30, 50), Policy(threshold=20, width=9))
+    table = made(row(15, 40, 30, 50), Policy(threshold=20, width=9))
     assert hidden(table) == {"a", "c"}
     assert "1 to 19 people" in table.caveats.suppression_rule
 
 
 def test_nobody_else_makes_a_protected_table():
-    table = protect(row(30, 20))
+    table = made(row(30, 20))
     content = {
         "title": "x",
         "axes": {},
@@ -306,7 +326,7 @@ def test_the_other_caveats_make_sense():
     ):
         with pytest.raises(ValueError):  # noqa: PT011
             replace(ABOUT, **wrong)
-    table = protect(row(30, 4, 20))
+    table = made(row(30, 4, 20))
     assert table.caveats.share_hidden == 50
     assert table.caveats.suppression_rule == Policy().rule
 
@@ -316,7 +336,7 @@ def stored():
         "medians": {("m",): RawMedian(3, evenly(30), ("a",))},
         "ranges": {("p",): RawRange(evenly(54), ("all",))},
     }
-    return protect(row(30, 4, 20, NotReported(), nested=[], **extra))
+    return made(row(30, 4, 20, NotReported(), nested=[], **extra))
 
 
 def test_a_stored_table_comes_back_the_same():
@@ -366,19 +386,19 @@ def test_a_changed_digest_is_refused():
 
 
 def test_a_closed_period_is_said_once():
-    first = protect(row(30, 4, 20, 40))
-    consistent_with([first], protect(row(30, 4, 20, 40)))
+    first = made(row(30, 4, 20, 40))
+    consistent_with([first], made(row(30, 4, 20, 40)))
     later = replace(ABOUT, period=(date(2025, 4, 1), date(2025, 7, 1)))
     for counts in ((31, 4, 20, 40), (30, 14, 20, 40)):
         changed = row(*counts)
         with pytest.raises(Contradiction) as held:
-            consistent_with([first], protect(changed))
+            consistent_with([first], made(changed))
         assert ("all",) in held.value.places
-        consistent_with([first], protect(replace(changed, about=later)))
+        consistent_with([first], made(replace(changed, about=later)))
 
 
 def test_the_first_table_may_be_repeated_with_less():
-    consistent_with([protect(row(30, 40, 20))], protect(row(30, 40, 20), Policy(threshold=25, width=12)))
+    consistent_with([made(row(30, 40, 20))], made(row(30, 40, 20), Policy(threshold=25, width=12)))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,328 @@
+"""Exact counts in, a table that may be read out, with its proof and what an attacker of other code found.
+
+It asks the disclosure engine (solve.py) the right question of a table and builds the ProtectedTable from the
+answer. How to protect is not decided here, nor how a table hangs together with earlier ones (ledger.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import floor
+from typing import Any
+
+from reporting.sdc import ledger
+from reporting.sdc.coalitions import AttackReport, coalitions
+from reporting.sdc.ledger import Said, joint
+from reporting.sdc.linked import linked_range, released_share
+from reporting.sdc.pattern import Refused
+from reporting.sdc.people import people_range
+from reporting.sdc.policy import Mode, Policy
+from reporting.sdc.protected import ProtectedTable, assemble
+from reporting.sdc.raw import RawTable
+from reporting.sdc.second_opinion import audit
+from reporting.sdc.shape import (
+    Cell,
+    Coord,
+    Figure,
+    Hidden,
+    MedianDays,
+    Nested,
+    NotReported,
+    Range,
+    Relation,
+    Shown,
+    Sum,
+    line_of,
+    order,
+)
+from reporting.sdc.solve import Protection, protected
+from reporting.sdc.system import read
+
+_ROUNDS = 25
+
+
+class Unprotectable(Exception):
+    """Nothing that could be hidden makes this table safe. Hold it; do not show part of it.
+
+    `blocking` are the labels of earlier releases whose figures are in the way. The message names no count.
+    """
+
+    def __init__(self, message: str, blocking: Iterable[str] = ()) -> None:
+        self.blocking = tuple(sorted(blocking))
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A protected table; the certificate that `from_stored` holds it against; what it adds to the ledger, to
+    be sealed, for it has the true counts; the attacker's report. Only the table may be shown."""
+
+    table: ProtectedTable
+    certificate: dict[str, Any] = field(repr=False)
+    said: Said = field(repr=False)
+    attack: AttackReport = field(repr=False)
+
+
+def protect(
+    raw: RawTable,
+    policy: Policy | None = None,
+    *,
+    earlier: Sequence[Said] = (),
+    mode: Mode = Mode.SUPPRESSED,
+    seed: bytes,
+    release: str = "",
+) -> Outcome:
+    """The table with every figure hidden that must be, and no reason given for any.
+
+    The same counts and `seed` (32 secret bytes) give the same table, whatever the order of rows, columns or
+    agencies, and whatever these are called. Promised, to the public and to each agency that knows its own
+    counts: every count shown passes `Policy.may_show`, and so does every number left over when shown cells
+    are taken from a shown total; no hidden cell can be worked out to closer than `Policy.width`, with all
+    that was said `earlier` at hand. In strict mode a small one also looks as if it could be the threshold.
+    Not covered: agencies that pool what they know (reported), and relations not declared.
+
+    `release` is the label in the ledger; as a rule the one printed with the table. Raises Unprotectable.
+    """
+    policy = replace(policy or Policy(), mode=mode)
+    asked = _Question(raw, policy, earlier, release or raw.about.release_id)
+    answer, attack = asked.settle(seed)
+    hidden = {at for at, name in asked.places() if name not in answer.shown}
+    try:
+        table = assemble(
+            title=raw.title,
+            axes={name: tuple(values) for name, values in raw.axes.items()},
+            cells=_cells(raw, policy, hidden),
+            relations=asked.relations(),
+            policy=policy,
+            about=raw.about,
+        )
+    except ValueError as error:
+        raise Unprotectable(str(error)) from error
+    places = [[list(at), name] for at, name in asked.places()]
+    return Outcome(
+        table=table,
+        certificate={"places": places, "proof": answer.to_data()},
+        said=asked.said(answer.shown),
+        attack=attack,
+    )
+
+
+def _cells(raw: RawTable, policy: Policy, hidden: set[Coord]) -> dict[Coord, Cell]:
+    """What stands in each place, once it is known which counts are hidden."""
+    cells: dict[Coord, Cell] = {}
+    for at, counts in raw.counts.items():
+        if at in raw.beside | raw.inside:
+            continue
+        if isinstance(counts, NotReported):
+            cells[at] = counts
+        else:
+            cells[at] = Hidden() if at in hidden else Shown(sum(counts.values()))
+    for at, median in raw.medians.items():
+        if not isinstance(cells[median.cell], Shown) or not policy.may_show(median.by_agency):
+            cells[at] = Hidden()
+        else:
+            cells[at] = (
+                MedianDays(floor(median.days + 0.5)) if any(median.by_agency.values()) else NotReported()
+            )
+    for at, spread in raw.ranges.items():
+        safe = spread.cell is None or isinstance(cells[spread.cell], Shown)
+        cells[at] = people_range(spread.by_agency, policy) if safe else Hidden()
+    for at, one in raw.linked.items():
+        safe = isinstance(cells[one.cell], Range)
+        cells[at] = linked_range(one.by_agency, one.links, one.before, policy) if safe else Hidden()
+        cells[one.share_at] = (
+            released_share(one.by_agency, one.released, policy) if isinstance(cells[at], Range) else Hidden()
+        )
+    return cells
+
+
+class _Question:
+    """A raw table as the engine reads it, alone or with earlier releases, and what is asked besides."""
+
+    def __init__(self, raw: RawTable, policy: Policy, earlier: Sequence[Said], release: str) -> None:
+        self._raw, self._policy, self._release = raw, policy, release
+        between = {relation for relation in raw.relations if isinstance(relation, Nested)}
+        # By names alone, so that the order of the input decides nothing.
+        self._figures: list[Figure] = sorted([*raw.counts, *between], key=order)
+        self._lines = sorted(
+            (line_of(relation) for relation in raw.relations),
+            key=lambda line: (order(line[0]), sorted(map(order, line[1]))),
+        )
+        if earlier:
+            together = joint(
+                earlier, self.said({}), threshold=policy.threshold, width=policy.width, strict=policy.strict
+            )
+            self._table, names = dict(together.table), together.places
+            self._labels: Callable[[Iterable[str]], set[str]] = together.labels
+        else:
+            names = [str(number) for number in range(len(self._figures))]
+            self._table, self._labels = self._alone(names), lambda ids: set()
+        self._table |= {"min_agencies": policy.min_agencies, "dominance": str(policy.dominance)}
+        self._name = dict(zip(self._figures, names, strict=True))
+        self._called = _names(self._table)
+        for part in ("cells", "known"):
+            self._table[part] = [self._renamed(one) for one in self._table.get(part, [])]
+        self._left: set[frozenset[str]] = set()
+
+    def _alone(self, names: Sequence[str]) -> dict[str, Any]:
+        """The table in the JSON form of `./dev protect`."""
+        raw, policy = self._raw, self._policy
+        name = dict(zip(self._figures, names, strict=True))
+        kept = [one for one in self._figures if isinstance(one, Nested) or one in raw.inside]
+        return {
+            "threshold": policy.threshold,
+            "width": policy.width,
+            "strict": policy.strict,
+            "least": 1,
+            "cells": [
+                {"id": name[one], "value": sum(raw.by_agency(one).values()), "by": dict(raw.by_agency(one))}
+                for one in self._figures
+            ],
+            "relations": [
+                {"total": name[total], "parts": sorted((name[part] for part in parts), key=int)}
+                for total, parts in self._lines
+            ],
+            "forced": [name[at] for at in sorted(raw.beside)],
+            "hidden": [name[one] for one in kept],
+        }
+
+    def _renamed(self, one: Mapping[str, Any]) -> dict[str, Any]:
+        by = {self._called[agency]: n for agency, n in (one.get("by") or {}).items()}
+        scope = {"scope": self._called.get(one["scope"], one["scope"])} if "scope" in one else {}
+        return {**one, **scope, **({"by": by} if "by" in one else {})}
+
+    def places(self) -> list[tuple[Coord, str]]:
+        """The counts that have a cell in the table, with what they are called in the question."""
+        out = self._raw.beside | self._raw.inside
+        return [(at, self._name[at]) for at in sorted(self._raw.counts) if at not in out]
+
+    def relations(self) -> tuple[Relation, ...]:
+        """Those between counts that have a cell."""
+        cells = {at for at, _name in self.places()}
+        return tuple(
+            one
+            for one in self._raw.relations
+            if cells.issuperset([one.total, *one.parts] if isinstance(one, Sum) else [one.inner, one.outer])
+        )
+
+    def said(self, shown: Mapping[str, int]) -> Said:
+        """What the ledger keeps of this table when these counts are shown."""
+        raw = self._raw
+        number = {figure: place for place, figure in enumerate(self._figures)}
+        agencies = {agency for figure in self._figures for agency in raw.by_agency(figure)}
+
+        def read_as(figure: Figure) -> int | None:
+            if isinstance(figure, Nested) or figure in raw.inside:
+                return None
+            count = sum(raw.by_agency(figure).values())
+            return count if figure in raw.beside or (shown and self._name[figure] in shown) else None
+
+        return Said(
+            release=self._release,
+            period=raw.about.period,
+            taken=raw.about.generated_at,
+            agencies=tuple(sorted(agencies)),
+            figures=tuple(
+                ledger.Figure(
+                    key=raw.key(figure),
+                    by={agency: n for agency, n in sorted(raw.by_agency(figure).items()) if n},
+                    said=read_as(figure),
+                    has_place=not isinstance(figure, Nested) and figure not in raw.beside | raw.inside,
+                )
+                for figure in self._figures
+            ),
+            sums=tuple(
+                (number[total], tuple(number[part] for part in parts)) for total, parts in self._lines
+            ),
+            adds_up=raw.adds_up,
+        )
+
+    def settle(self, seed: bytes) -> tuple[Protection, AttackReport]:
+        """What the engine answers, asked again until no line and no hidden cell gives more away."""
+        self._close(lambda figure: self._policy.may_show(self._raw.by_agency(figure)))
+        sensitive: set[str] = set()
+        given = set(self._table.get("sensitive", []))
+        for _ in range(_ROUNDS):
+            self._table["sensitive"] = sorted(given | sensitive)
+            try:
+                answer = protected(read(self._table), seed)
+            except Refused as error:
+                blocking = self._labels(error.blocks)
+                raise Unprotectable(
+                    f"nothing is left to hide beside {self._at(error.blocked)}", blocking
+                ) from error
+            if self._close(lambda figure, shown=answer.shown: self._name[figure] in shown):  # type: ignore[misc]
+                continue
+            # Not the small counts alone: whatever is hidden stays uncertain.
+            everything = {"sensitive": sorted({*self._table["sensitive"], *answer.suppressed})}
+            found = audit(self._table | everything, answer.shown)
+            if not found.exposed:
+                return answer, self._report(answer, found.targets, found.readers)
+            weak = {one.cell for one in found.exposed} - sensitive
+            if not weak or not weak <= set(answer.secondary):
+                raise Unprotectable(
+                    f"an attacker could work out {self._at(one.cell for one in found.exposed)}"
+                )
+            # Hidden beside a small count, and not uncertain enough itself: from now on it counts like one.
+            sensitive |= weak
+        raise Unprotectable("hiding more did not come to an end")
+
+    def _close(self, is_shown: Callable[[Figure], bool]) -> bool:
+        """What is left of a shown total without its shown parts is a count of its own where it may not be
+        read. Whether there was one that is not in the question yet."""
+        found = False
+        for total, parts in self._lines:
+            left = [part for part in parts if isinstance(part, Nested) or not is_shown(part)]
+            names = frozenset(self._name[part] for part in left)
+            if not is_shown(total) or len(left) < 2 or names in self._left:
+                continue
+            by = _together(self._raw.by_agency(part) for part in left)
+            if self._policy.may_show(by):
+                continue
+            found = True
+            self._left.add(names)
+            name = f"left {len(self._left)}"
+            self._table["cells"] = [
+                *self._table["cells"],
+                {"id": name, "value": sum(by.values()), "by": self._renamed({"by": by})["by"]},
+            ]
+            self._table["relations"] = [*self._table["relations"], {"total": name, "parts": sorted(names)}]
+            self._table["hidden"] = [*self._table["hidden"], name]
+        return found
+
+    def _report(self, answer: Protection, targets: int, readers: int) -> AttackReport:
+        cells = {name: " / ".join(at) for at, name in self.places()}
+        agencies = {inner: name for name, inner in self._called.items()}
+        found, tried, pairs = coalitions(self._table, answer.shown, cells, agencies)
+        return AttackReport(
+            targets=targets,
+            readers=readers,
+            exact=0,
+            narrow=0,
+            coalitions=tuple(found),
+            pairs=pairs,
+            pairs_tried=tried,
+        )
+
+    def _at(self, names: Iterable[str]) -> str:
+        called = {name: figure for figure, name in self._name.items()}
+        return ", ".join(str(called.get(name, "what is left of a total")) for name in sorted(names))
+
+
+def _together(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for by_agency in many:
+        for agency, n in by_agency.items():
+            total[agency] = total.get(agency, 0) + n
+    return total
+
+
+def _names(table: Mapping[str, Any]) -> dict[str, str]:
+    """What agencies are called in the question: by their counts, so that their own names decide nothing."""
+    agencies = sorted({agency for cell in table["cells"] for agency in cell.get("by") or ()})
+    column = {
+        agency: [(cell.get("by") or {}).get(agency, 0) for cell in table["cells"]] for agency in agencies
+    }
+    in_order = sorted(agencies, key=lambda agency: (column[agency], agency))
+    return {agency: f"agency {number:03}" for number, agency in enumerate(in_order, start=1)}
