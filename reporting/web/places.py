@@ -24,6 +24,7 @@ _PLACES = (
         "reporting:beside",
         {Permission.REPORT_OWN, Permission.REPORT_NETWORK},
     ),
+    ("leakcheck", _("Check a table"), "reporting:leakcheck", {Permission.REPORT_NETWORK}),
     ("saved", _("Saved"), "reporting:saved", {Permission.REPORT_NETWORK}),
 )
 
