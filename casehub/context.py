@@ -35,7 +35,14 @@ PLACES: tuple[tuple[Promise, tuple[tuple[Permission, str], ...]], ...] = (
         _("Numbers"),
         ((Permission.REPORT_NETWORK, "reporting:numbers"), (Permission.REPORT_OWN, "reporting:numbers")),
     ),
-    (_("Reports"), ((Permission.GRANT_REPORT, "reporting:grants"),)),
+    (
+        _("Reports"),
+        (
+            (Permission.GRANT_REPORT, "reporting:grants"),
+            (Permission.NETWORK_MANAGE, "reporting:releases"),
+            (Permission.REPORT_RELEASE, "reporting:releases"),
+        ),
+    ),
     (_("Imports"), ((Permission.DATA_IMPORT, "referrals:imports"),)),
     (
         _("Agency"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reporting.web import beside, coverage, dashboards, grants, keeping, leakcheck, numbers, trends
+from reporting.web import beside, coverage, dashboards, grants, keeping, leakcheck, numbers, releases, trends
 
 app_name = "reporting"
 
@@ -22,6 +22,20 @@ urlpatterns = [
     path("numbers/own/", numbers.Own.as_view(), name="numbers_own"),
     path("numbers/own/<slug:period>.<slug:shape>", numbers.OwnFile.as_view(), name="own_download"),
     path("numbers/<uuid:release>.<slug:shape>", numbers.ReleaseFile.as_view(), name="figure_download"),
+    path("reports/releases/", releases.Releases.as_view(), name="releases"),
+    path("reports/releases/new/", releases.Ask.as_view(), name="release_ask"),
+    path("reports/releases/plans/<uuid:specification>/", releases.Plan.as_view(), name="release_plan"),
+    path("reports/releases/<uuid:proposal>/", releases.ProposalPage.as_view(), name="release_proposal"),
+    path(
+        "reports/releases/<uuid:proposal>/certificate.json",
+        releases.Certificate.as_view(),
+        name="release_certificate",
+    ),
+    path("reports/releases/<uuid:release>/correct/", releases.Correct.as_view(), name="release_correct"),
+    path("agency/tables/", releases.Nation.as_view(), name="nation"),
+    path("published/", releases.Published.as_view(), name="published"),
+    path("published/<slug:label>/", releases.PublishedTable.as_view(), name="published_table"),
+    path("published/<slug:label>.<slug:shape>", releases.PublishedFile.as_view(), name="published_file"),
     path("reports/", grants.Grants.as_view(), name="grants"),
     path("reports/<uuid:report>/", grants.Grant.as_view(), name="grant"),
     path("reports/<uuid:report>.<slug:shape>", grants.GrantFile.as_view(), name="grant_file"),

@@ -20,6 +20,7 @@ from tests.attacks.rows import OURS, Rows, walled
 # What stands in an address that is no row's id.
 FIXED = {
     "form": "contact_new",
+    "label": "no-such-table",
     "shape": "csv",
     "period": "2025-q1",
     "code": "Q1",
@@ -35,6 +36,7 @@ FIXED = {
 # Parameters that are named after another model than the one they name.
 # A pair of records has no row of its own; nobody has one under an answer's id.
 NAMES = {
+    "reporting:saved_act": "savedview",
     "referrals:import_problems": "import",
     **dict.fromkeys(
         ("referrals:release", "referrals:release_paper", "referrals:release_revoke"), "releaseofinformation"
@@ -167,7 +169,7 @@ def _upload(rows: Rows, letter: str) -> str:
 def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
     from agencies.models import Agency, County, Invitation, Membership, User
     from referrals.models import Disclosure, Offer, Referral
-    from reporting.models import Release
+    from reporting.models import Release, SavedView
 
     world = rows.world
     if model is Offer and (model, f"to {letter}") not in rows.made:
@@ -191,6 +193,7 @@ def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
             Membership: lambda: Membership.objects.get(user=world.person(letter)),
             Invitation: lambda: _invitation(rows, letter),
             Release: lambda: _release(rows, letter),
+            SavedView: lambda: SavedView.objects.create(user=world.person(letter), page="who"),
         }
         rows.made[model, letter] = platform[model]()
     return rows.made[model, letter]
@@ -203,6 +206,17 @@ def _invitation(rows: Rows, letter: str) -> models.Model:
     return actions.invite(agency=agency, email=f"new@{letter}.example", name="New", role="auditor", by=None)[
         0
     ]
+
+
+def _proposal(rows: Rows, letter: str) -> models.Model:
+    """A table of the hub's that waits for the output checker."""
+    from datetime import date
+
+    from reporting.measures import Period
+    from tests.reporting.releasing import waiting
+
+    year = 2024 if letter == "A" else 2023
+    return waiting(rows.world, "pipeline", Period(date(year, 1, 1), date(year + 1, 1, 1)))
 
 
 def _release(rows: Rows, letter: str) -> models.Model:

@@ -2,7 +2,7 @@
 
 from reporting import releases
 from reporting.measures import Period
-from reporting.models import Grid, Release, Specification
+from reporting.models import Grid, Proposal, Release, Specification
 
 
 def grid_of(period: Period) -> str:
@@ -26,3 +26,19 @@ def released(world, measure: str, period: Period, **how) -> Release:
     made = releases.publish(approved(world, measure, grid_of(period), **how), period)
     assert isinstance(made, Release)
     return made
+
+
+def drawn(world, measure: str, period: Period, **how) -> Proposal:
+    """A table that the coordinator wanted and the hub has drawn."""
+    with world.acting("HUB", "coordinator"):
+        made = releases.request(measure=measure, period=period, grid=grid_of(period), **how)
+    releases.draw_proposal(made.pk)
+    return Proposal.objects.get(pk=made.pk)
+
+
+def waiting(world, measure: str, period: Period, **how) -> Proposal:
+    """The same, asked for: it waits for the output checker."""
+    found = drawn(world, measure, period, **how)
+    with world.acting("HUB", "coordinator"):
+        releases.ask(found)
+    return Proposal.objects.get(pk=found.pk)

@@ -1,0 +1,184 @@
+"""The pages of tables on their way out: who sees which, the whole way by two people, and the public's pages."""
+
+import json
+from datetime import date
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+
+from reporting import releases
+from reporting.measures import Period
+from reporting.models import Grid, Mode, Proposal, Release, Scope, Showing, Specification
+from tests.reporting.releasing import approved, drawn, released, waiting
+from tests.reporting.test_releases import identify, network, sign
+
+YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
+PUBLIC = {"scope": Scope.PUBLIC, "mode": Mode.STRICT}
+
+
+def said(response):
+    return " ".join(response.content.decode().split())
+
+
+def test_the_whole_way_by_two_people(world):
+    network(world)
+    coordinator = world.browser("HUB", "coordinator")
+    checker = world.browser("HUB", "output_checker")
+    assert "Nothing is agreed on" in said(coordinator.get(reverse("reporting:releases")))
+    sent = coordinator.post(
+        reverse("reporting:release_ask"),
+        {"what": "pipeline", "who": "partners", "when": "once year 2025-01-01"},
+    )
+    proposal = Proposal.objects.get()
+    where = reverse("reporting:release_proposal", args=[proposal.pk])
+    assert sent["Location"] == where and "Load this page again" in said(coordinator.get(where))
+    releases.draw_proposal(proposal.pk)
+    assert "Ask the output checker" in said(coordinator.get(where))
+    assert "Ask the output checker" not in said(checker.get(where))
+    coordinator.post(where, {"act": "ask"})
+    assert "Somebody else decides" in said(coordinator.get(where))
+    assert coordinator.post(where, {"act": "publish"}).status_code == 404
+    queue = said(checker.get(reverse("reporting:releases")))
+    assert where in queue and "asked by coordinator of HUB" in queue
+    page = said(checker.get(where))
+    assert "What an attacker finds" in page and "Figures hidden" in page
+    assert checker.post(where, {"act": "publish"}).status_code == 302
+    made = Release.objects.get()
+    assert made.digest == proposal.__class__.objects.get().drawn["digest"]
+    assert made.label in said(coordinator.get(reverse("reporting:releases")))
+
+
+def test_a_plan_is_asked_for_approved_and_ended(world):
+    network(world)
+    coordinator, checker = world.browser("HUB", "coordinator"), world.browser("HUB", "output_checker")
+    coordinator.post(
+        reverse("reporting:release_ask"), {"what": "pipeline", "who": "partners", "when": "each year"}
+    )
+    plan = Specification.objects.get()
+    where = reverse("reporting:release_plan", args=[plan.pk])
+    assert coordinator.post(where, {"act": "approve"}).status_code == 404
+    assert "Decide once" in said(checker.get(where))
+    assert "Say why not" in said(checker.post(where, {"act": "refuse"}))
+    checker.post(where, {"act": "approve"})
+    assert isinstance(releases.publish(plan, YEAR), Release)
+    checker.post(where, {"act": "withdraw"})
+    with pytest.raises(releases.NotApproved):
+        releases.publish(plan, YEAR)
+
+
+@pytest.mark.parametrize(
+    ("letter", "role"), [("P", "partner_viewer"), ("A", "data_lead"), ("HUB", "auditor")]
+)
+@pytest.mark.parametrize("route", ["releases", "release_ask", "release_proposal", "release_plan"])
+def test_what_is_not_out_yet_is_nobody_elses(world, letter, role, route):
+    network(world)
+    given = {
+        "release_proposal": lambda: [waiting(world, "pipeline", YEAR).pk],
+        "release_plan": lambda: [approved(world).pk],
+    }.get(route, list)()
+    where = reverse(f"reporting:{route}", args=given)
+    assert world.browser(letter, role).get(where).status_code == 404
+    assert world.browser("HUB", "coordinator").get(where).status_code == 200
+
+
+@pytest.mark.parametrize(("role", "status"), [("output_checker", 200), ("coordinator", 404)])
+def test_the_certificate_is_the_checkers_alone(world, role, status):
+    network(world)
+    found = waiting(world, "pipeline", YEAR)
+    page = world.browser("HUB", role).get(reverse("reporting:release_certificate", args=[found.pk]))
+    assert page.status_code == status
+    if status == 200:
+        assert json.loads(page.content)
+
+
+def test_a_wrong_word_releases_nothing(world):
+    network(world)
+    found = waiting(world, "pipeline", YEAR)
+    where = reverse("reporting:release_proposal", args=[found.pk])
+    checker = world.browser("HUB", "output_checker")
+    assert checker.post(where, {"act": "frob"}).status_code == 400
+    assert checker.post(where, {"act": "refuse"}).status_code == 400
+    again = waiting(world, "anonymous_contacts", YEAR)
+    ask = {"what": "anonymous_contacts", "who": "partners", "when": "once year 2025-01-01"}
+    asked = world.browser("HUB", "coordinator").post(reverse("reporting:release_ask"), ask)
+    assert asked.status_code == 400 and "being prepared already" in said(asked)
+    assert again.state == Proposal.State.ASKED and not Release.objects.exists()
+
+
+def test_a_correction_is_asked_for_from_the_list(world):
+    network(world)
+    made = released(world, "pipeline", YEAR)
+    coordinator = world.browser("HUB", "coordinator")
+    sent = coordinator.post(reverse("reporting:release_correct", args=[made.pk]))
+    proposal = Proposal.objects.get()
+    assert proposal.replaces == made and sent.status_code == 302
+    releases.draw_proposal(proposal.pk)
+    assert "What changes" in said(coordinator.get(reverse("reporting:release_proposal", args=[proposal.pk])))
+
+
+# A nation's own page.
+
+
+def test_a_nation_answers_on_its_own_page(world):
+    network(world)
+    sign(world, "T", is_tribal=True, tribal_owner="An invented nation")
+    identify(world, "T", 12)
+    plan = approved(world)
+    lead = world.browser("T", "data_lead")
+    where = reverse("reporting:nation")
+    assert "Left out until you answer" in said(lead.get(where))
+    assert lead.post(where, {"act": "allow", "key": str(plan.pk)}).status_code == 302
+    assert "Allowed" in said(lead.get(where))
+    assert lead.post(where, {"act": "allow", "key": "nothing"}).status_code == 404
+    assert world.browser("A", "data_lead").get(where).status_code == 404
+    assert world.browser("T", "supervisor").get(where).status_code == 404
+
+
+# What anybody can read.
+
+
+def test_a_public_table_has_a_page_for_good_without_sign_in_or_cookie(world):
+    network(world, people=40)
+    made = released(world, "pipeline", YEAR, **PUBLIC)
+    anybody = Browser()
+    assert made.label in said(anybody.get(reverse("reporting:published")))
+    page = anybody.get(reverse("reporting:published_table", args=[made.label]))
+    assert page.status_code == 200 and made.digest in said(page) and not page.cookies
+    assert not Showing.objects.exists(), "everybody was shown it when it was released"
+    for shape in ("csv", "json", "xlsx", "svg"):
+        file = anybody.get(reverse("reporting:published_file", args=[made.label, shape]))
+        assert file.status_code == 200 and file["Content-Disposition"].endswith(f'{made.label}.{shape}"')
+    told = anybody.get(reverse("reporting:published_file", args=[made.label, "json"])).json()
+    assert told["digest"] == made.digest
+
+
+def test_a_replaced_public_table_stays_and_both_say_so(world):
+    network(world, people=40)
+    first = released(world, "pipeline", YEAR, **PUBLIC)
+    for letter in "ABC":
+        identify(world, letter, 20)
+    with world.acting("HUB", "coordinator"):
+        proposal = releases.correct(first)
+    releases.draw_proposal(proposal.pk)
+    with world.acting("HUB", "coordinator"):
+        releases.ask(proposal)
+    with world.acting("HUB", "output_checker"):
+        second = releases.decide(proposal, publish=True).release
+    old = said(Browser().get(reverse("reporting:published_table", args=[first.label])))
+    new = said(Browser().get(reverse("reporting:published_table", args=[second.label])))
+    assert second.label in old and "A correction has replaced this table" in old
+    assert first.label in new and "corrects an earlier table" in new
+
+
+def test_a_partners_table_is_no_public_page(world):
+    network(world)
+    made = released(world, "pipeline", YEAR)
+    anybody = Browser()
+    assert made.label not in said(anybody.get(reverse("reporting:published")))
+    here = anybody.get(reverse("reporting:published_table", args=[made.label]))
+    nowhere = anybody.get(reverse("reporting:published_table", args=["no-such-table"]))
+    assert here.status_code == nowhere.status_code == 404 and here.content == nowhere.content
+    assert anybody.get(reverse("reporting:published_file", args=[made.label, "csv"])).status_code == 404
+    assert drawn(world, "anonymous_contacts", YEAR).state == Proposal.State.DRAWN
+    assert Grid.YEAR in made.label
