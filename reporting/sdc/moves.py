@@ -53,9 +53,9 @@ class Grid:
 
 
 class Spread:
-    """The programme that moves many counts at once: each earns up to `cap` up, or `drop` down, and no more.
+    """The programme that moves many counts at once, each by up to `cap` up, or `drop` down, and no more.
 
-    Only its costs change from one solution to the next, so each starts from the last.
+    Counts that are not asked to move give way as far as they must.
     """
 
     def __init__(
@@ -63,32 +63,24 @@ class Spread:
     ) -> None:
         self.places = places
         self._part = grid.alone(places)
-        self._cap, self._drop = cap, drop
-        first = np.minimum(room, drop)
+        self._room, self._cap, self._drop = room.astype(float), cap.astype(float), drop.astype(float)
         n = len(places)
-        self._cost = np.zeros(3 * n)
-        self._highs = _load(
-            sparse.hstack([self._part, self._part, self._part], format="csc"),
-            lower=np.concatenate([-first, np.zeros(n), first - room]),
-            upper=np.concatenate([cap, np.full(n, highspy.kHighsInf), np.zeros(n)]),
-        )
-        self._all = np.arange(3 * n, dtype=np.int32)
+        self._cost, self._farthest = np.zeros(n), False
+        self._highs = _load(self._part, lower=-self._room, upper=np.full(n, highspy.kHighsInf))
+        self._all = np.arange(n, dtype=np.int32)
 
     def move(self, targets: Places, *, up: bool) -> Steps:
         """A move that takes as many of `targets` (positions in `places`) as far as it can; zeros if none."""
-        n = len(self.places)
-        cost = self._cost
-        cost[:] = 0
-        middle, above, below = targets, n + targets, 2 * n + targets
-        if up:
-            cost[middle] = cost[below] = -1.0 / self._cap[targets]
-        else:
-            cost[middle] = cost[above] = 1.0 / self._drop[targets]
-        self._highs.changeColsCost(3 * n, self._all, cost)
+        which, n = targets.astype(np.int32), len(targets)
+        self._cost[:] = 0
+        self._cost[targets] = -1.0 / self._cap[targets] if up else 1.0 / self._drop[targets]
+        self._highs.changeColsCost(len(self._all), self._all, self._cost)
+        lower = -np.minimum(self._room, self._drop)[targets]
+        self._highs.changeColsBounds(n, which, lower, self._cap[targets])
         found = _solve(self._highs)
-        if found is None:
-            return np.zeros(n)
-        return tidy(found[:n] + found[n : 2 * n] + found[2 * n :], self._part)
+        self._farthest = self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        self._highs.changeColsBounds(n, which, -self._room[targets], np.full(n, highspy.kHighsInf))
+        return np.zeros(len(self._all)) if found is None else tidy(found, self._part)
 
     def rest(self) -> None:
         """Start the next solution from where nothing moves: it touches less, and seldom has fractions."""
@@ -97,15 +89,14 @@ class Spread:
     def whole(self, targets: Places, *, up: bool) -> tuple[Steps, bool]:
         """The same in whole numbers, and whether so many nodes were enough to find the farthest."""
         n = len(self.places)
-        kinds = np.full(3 * n, highspy.HighsVarType.kInteger)
-        self._highs.changeColsIntegrality(3 * n, self._all, kinds)
+        kinds = np.full(n, highspy.HighsVarType.kInteger)
+        self._highs.changeColsIntegrality(n, self._all, kinds)
         self._highs.setOptionValue("presolve", "on")
         found = self.move(targets, up=up)
-        best = self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         kinds[:] = highspy.HighsVarType.kContinuous
-        self._highs.changeColsIntegrality(3 * n, self._all, kinds)
+        self._highs.changeColsIntegrality(n, self._all, kinds)
         self._highs.setOptionValue("presolve", "off")
-        return found, best
+        return found, self._farthest
 
 
 class Push:

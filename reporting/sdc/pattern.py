@@ -127,20 +127,19 @@ class _Search:
                 self._push(r, int(target))
 
     def _push(self, r: int, target: int) -> None:
+        """Most targets need nothing more by the time it is their turn, so first that is looked for."""
         for _ in range(6):
-            if not self._proofs.is_weak(r, target):
+            if self._proofs.prove_each(r, self._unknown(), np.array([target]), ball=_NEAR):
                 return
-            move = self._cheapest(r, target)
+            move = self._cheapest(r, target, _NEAR) or self._cheapest(r, target, len(self._open))
             if move is None:
                 self._refuse(r, target)
             self._suppress(move)
-            if self._proofs.is_weak(r, target):
-                self._proofs.prove_each(r, self._unknown(), np.array([target]))
         if self._proofs.is_weak(r, target):
             self._refuse(r, target)
 
-    def _cheapest(self, r: int, target: int) -> tuple[Places, Steps] | None:
-        push = self._programme(r, target)
+    def _cheapest(self, r: int, target: int, limit: int) -> tuple[Places, Steps] | None:
+        push = self._programme(r, target, limit)
         at = int(np.searchsorted(push.places, target))
         up, down = int(self._proofs.up[r, target] + 1e-6), int(self._proofs.down[r, target] + 1e-6)
         reach = int(self._readers[r].reach[target] - self._system.values[target])
@@ -166,11 +165,11 @@ class _Search:
         self._suppressed[places[new]] = True
         self._proofs.record(places, move)
 
-    def _programme(self, r: int, target: int) -> Push:
-        """Everything near the target that may move: all of it, in a table that is not large."""
+    def _programme(self, r: int, target: int, limit: int) -> Push:
+        """Up to about `limit` counts near the target that may move: all, in a table that is not large."""
         reader, unknown = self._readers[r], self._unknown()
         could = (self._open | unknown) & ~self._empty & ~reader.fixed
-        places = self._grid.ball(target, could, _NEAR)
+        places = self._grid.ball(target, could, limit)
         if r in self._pushes and np.array_equal(self._pushes[r].places, places):
             push = self._pushes[r]
             push.reprice(np.flatnonzero(unknown[places]), _FREE)
