@@ -20,7 +20,6 @@ from reporting.sdc import (
     LINKED,
     NOT_REPORTED_MARK,
     RELEASED,
-    RULE,
     Cell,
     Coord,
     Hidden,
@@ -316,7 +315,7 @@ def notes(table: Table) -> list[tuple[str, str]]:
 def rule(table: Table) -> str:
     """The disclosure rule in words."""
     if isinstance(table, ProtectedTable):
-        return gettext(RULE) % table.policy.parameters()
+        return " ".join(gettext(one) for one in table.policy.rules) % table.policy.parameters()
     return gettext(table.caveats.suppression_rule)
 
 
