@@ -70,7 +70,8 @@ class Counted:
     where the rows are no people. `nested`: (row, column) whose clients all stand in another (row, column)
     too, so that one less the other is a count as well. `counted_up`: columns whose rows added up are a number
     that other periods' tables tell. `unsaid`: columns that have no figure in this period. `members`: asks
-    which clients, as (agency, client), the people of a row are; only of rows whose people may be linked."""
+    which clients, as (agency, client), the people of a row are; only of rows whose people may be linked.
+    `keys`: what a figure is called in every table, and `adds_up` the universes of which disjoint periods do."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]
@@ -82,6 +83,8 @@ class Counted:
     counted_up: tuple[str, ...] = ()
     unsaid: tuple[str, ...] = ()
     members: dict[str, Callable[[], list[tuple[int, UUID]]]] = field(default_factory=dict)
+    keys: Mapping[tuple[str, str], FigureKey] = field(default_factory=dict)
+    adds_up: frozenset[str] = frozenset()
 
 
 # (cursor of the counting door, period, as of, agencies whose rows count) -> what was found.

@@ -42,16 +42,29 @@ def anonymous_contacts(
         counts=[Count("anonymous", column, agency, value) for (column, agency), value in found.items()],
         medians=[],
         sums=[("contacts", [name for name, _title in sectors])],
+        # As contacts_by_sector counts them.
+        keys={
+            ("anonymous", column): (
+                "contacts",
+                (("contact_of", "anonymous"), *([("sector_group", column)] * (column != "contacts"))),
+            )
+            for column in ("contacts", *(name for name, _title in sectors))
+        },
+        adds_up=frozenset({"contacts"}),
         people_of="",
     )
 
 
+# Put together by client first, so that no client is looked up once for each of their contacts.
 CONTACTS = """
-    SELECT touchpoint.sector, touchpoint.kind, touchpoint.client_id IS NULL,
-           COALESCE(touchpoint.county_id, client.county_id, ''), touchpoint.agency_id, count(*)
-    FROM referrals_touchpoint touchpoint LEFT JOIN referrals_client client ON client.id = touchpoint.client_id
-    WHERE touchpoint.agency_id = ANY(%(agencies)s)
-      AND occurred_at >= %(start)s AND occurred_at < LEAST(%(end)s, %(as_of)s)
+    SELECT sector, kind, client_id IS NULL, COALESCE(contact.county_id, client.county_id, ''),
+           contact.agency_id, sum(contacts)::int
+    FROM (
+        SELECT agency_id, client_id, sector, kind, county_id, count(*) AS contacts FROM referrals_touchpoint
+        WHERE agency_id = ANY(%(agencies)s)
+          AND occurred_at >= %(start)s AND occurred_at < LEAST(%(end)s, %(as_of)s)
+        GROUP BY agency_id, client_id, sector, kind, county_id
+    ) contact LEFT JOIN referrals_client client ON client.id = contact.client_id
     GROUP BY 1, 2, 3, 4, 5
 """
 

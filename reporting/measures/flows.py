@@ -24,41 +24,39 @@ from referrals.picklists import Sector
 from reporting.measures import Period, Row, cube, rows_of
 from reporting.measures.dimensions import NO_STEP, group_of_sector
 
-# What is no sector of the list has no group of its own and counts as other, as group_of_sector says.
+# One pass over each table and no join of large with large: under row security the planner expects few rows,
+# and would look for each of them one by one. A sector that the list has not counts as other.
 MOVES = """
-WITH first AS (
-    SELECT DISTINCT ON (touchpoint.agency_id, client_id)
-           touchpoint.agency_id, client_id, occurred_at AS at, COALESCE(groups.name, 'other') AS sector
-    FROM referrals_touchpoint touchpoint
-    LEFT JOIN unnest(%(sectors)s, %(groups)s) AS groups (sector, name) ON groups.sector = touchpoint.sector
-    WHERE client_id IS NOT NULL AND touchpoint.agency_id = ANY(%(agencies)s)
-    ORDER BY touchpoint.agency_id, client_id, occurred_at, id
-), cohort AS (
-    SELECT * FROM first WHERE at >= %(start)s AND at < LEAST(%(end)s, %(as_of)s)
-), step AS (
-    SELECT touchpoint.agency_id, touchpoint.client_id, occurred_at AS at, 1 AS rank, touchpoint.sector
-    FROM referrals_touchpoint touchpoint JOIN cohort USING (agency_id, client_id)
-    WHERE occurred_at < %(as_of)s
+WITH sign AS (
+    SELECT agency_id, client_id, occurred_at AS at, true AS is_contact, id, sector
+    FROM referrals_touchpoint
+    WHERE client_id IS NOT NULL AND agency_id = ANY(%(agencies)s) AND occurred_at < LEAST(%(end)s, %(as_of)s)
   UNION ALL
-    SELECT referral.agency_id, referral.client_id, sent_at, 2,
-           COALESCE(NULLIF(receiver_sector, ''), receiver.sector, '')
-    FROM referrals_referral referral JOIN cohort USING (agency_id, client_id)
+    SELECT referral.agency_id, client_id, sent_at, false, referral.id,
+           COALESCE(NULLIF(receiver_sector, ''), receiver.sector)
+    FROM referrals_referral referral
     LEFT JOIN LATERAL (
         SELECT agency.sector
         FROM referrals_offer offer JOIN agencies_agency agency ON agency.id = offer.receiver_id
-        WHERE offer.referral_id = referral.id ORDER BY offered_at, offer.id LIMIT 1
+        WHERE offer.referral_id = referral.id AND receiver_sector = '' ORDER BY offered_at, offer.id LIMIT 1
     ) receiver ON true
-    WHERE sent_at < %(as_of)s
-), next AS (
-    SELECT DISTINCT ON (step.agency_id, step.client_id)
-           step.agency_id, step.client_id, COALESCE(groups.name, 'other') AS sector
-    FROM step JOIN cohort USING (agency_id, client_id)
-    LEFT JOIN unnest(%(sectors)s, %(groups)s) AS groups (sector, name) ON groups.sector = step.sector
-    WHERE step.sector <> '' AND step.at >= cohort.at AND COALESCE(groups.name, 'other') <> cohort.sector
-    ORDER BY step.agency_id, step.client_id, step.at, step.rank, groups.name
+    WHERE referral.agency_id = ANY(%(agencies)s) AND sent_at < LEAST(%(end)s, %(as_of)s)
+      AND (receiver_sector <> '' OR receiver.sector IS NOT NULL)
+), placed AS (
+    SELECT agency_id, client_id, at, is_contact, id, COALESCE(groups.name, 'other') AS sector
+    FROM sign LEFT JOIN unnest(%(sectors)s, %(groups)s) AS groups (sector, name) USING (sector)
+), seen AS (
+    SELECT *, first_value(sector) OVER met AS origin, first_value(at) OVER met AS began,
+           first_value(is_contact) OVER met AS is_met
+    FROM placed WINDOW met AS (PARTITION BY agency_id, client_id ORDER BY is_contact DESC, at, id)
+), moved AS (
+    SELECT agency_id, origin,
+           (array_agg(sector ORDER BY at, is_contact DESC, id)
+            FILTER (WHERE sector <> origin AND at >= began))[1] AS next
+    FROM seen WHERE is_met AND began >= %(start)s
+    GROUP BY agency_id, client_id, origin
 )
-SELECT cohort.sector, COALESCE(next.sector, %(no_step)s), agency_id, count(*)
-FROM cohort LEFT JOIN next USING (agency_id, client_id) GROUP BY 1, 2, 3
+SELECT origin, COALESCE(next, %(no_step)s), agency_id, count(*) FROM moved GROUP BY 1, 2, 3
 """
 
 

@@ -187,5 +187,17 @@ def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: l
         nested=[(("lost", "entered"), ("lost", "now"))],
         # Everybody stands somewhere: all that ever entered, which the periods until now add up to.
         counted_up=("now",),
+        keys={
+            (stage, column): (
+                ("stage_standing", (("stage", stage),))
+                if column == "now"
+                else (
+                    "stage_entries",
+                    (*([("sector_family", column)] * (column != "entered")), ("stage", stage)),
+                )
+            )
+            for stage, _title in STAGES
+            for column in ("now", "entered", *(name for name, _title in sectors))
+        },
         members={"identified": lambda: rows_of(cursor, IDENTIFIED, asked)},
     )
