@@ -6,9 +6,10 @@ exact, as a table that can hold no other agency's rows.
 
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.backends.utils import CursorWrapper
@@ -20,13 +21,17 @@ from agencies.scope import Actor
 from agencies.scope.counting import counting
 from reporting.grants.count import Award, FormCount, count_form
 from reporting.grants.form import GrantForm
-from reporting.measures import Counted, Measure, Period, measures
+from reporting.measures import Counted, Cube, Measure, Period, View, cubes, measures
+from reporting.measures.dimensions import dimensions
+from reporting.measures.layout import laid_out
 from reporting.measures.links import linked_among
 from reporting.sdc import (
     LINKED,
     RELEASED,
+    AttackReport,
     Coord,
     Merged,
+    Mode,
     Nested,
     NotReported,
     Policy,
@@ -38,6 +43,7 @@ from reporting.sdc import (
     RawRange,
     RawTable,
     Relation,
+    Said,
     Sum,
     protect,
 )
@@ -108,45 +114,81 @@ def _spans(cursor: CursorWrapper, agencies: Sequence[int]) -> list[Span]:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRun:
-    """A protected table, and what linking took off its people, if the table says so."""
+    """A protected table, and what linking took off its people, if the table says so. The rest is as in
+    `sdc.Outcome`: none of it may be shown."""
 
     table: ProtectedTable
     merged: Merged | None
+    certificate: dict[str, Any] = field(repr=False)
+    said: Said = field(repr=False)
+    attack: AttackReport = field(repr=False)
 
 
 def run_network(
-    name: str, period: Period, actor: Actor, *, release: str = "", before: Merged | None = None
+    name: str,
+    period: Period,
+    actor: Actor,
+    *,
+    release: str = "",
+    before: Merged | None = None,
+    earlier: Sequence[Said] = (),
+    mode: Mode = Mode.SUPPRESSED,
+    seed: bytes | None = None,
+    without: Iterable[int] = (),
+    views: Sequence[View] | None = None,
 ) -> NetworkRun:
-    """The measure over every partner agency for a period that has ended, protected.
+    """The measure or cube over every partner agency for a period that has ended, protected.
 
-    Raises NotAllowed, and Unprotectable where nothing can be said safely. `release` is the label printed
-    with it, `before` what linking took off when such a measure last said so.
+    `release` is the label printed with it, `before` what linking took off when such a measure last said so,
+    `earlier` all that was said before, `seed` 32 secret bytes (new ones if not given). No row is counted of
+    the agencies in `without`. `views` are the cube's own if not given; a measure has none. Call it inside
+    `acting_as(..., in_turn=...)`, so that all it reads is of one moment. Raises NotAllowed, and Unprotectable
+    where nothing can be said safely: the measure's coarser views are for the caller to try.
     """
     as_of = period.ends_at
     if as_of > timezone.now():
         raise ValueError("The network counts periods that have ended.")
-    found = measures()[name]
+    label = release or "draft"
     with counting(actor, network=True) as cursor, override(settings.LANGUAGE_CODE):
         cursor.execute(_PARTNERS)
-        partners = [row[0] for row in cursor.fetchall()]
+        partners = [row[0] for row in cursor.fetchall() if row[0] not in set(without)]
         cursor.execute(_EXPECTED)
         (expected,) = cursor.fetchone()
         cursor.execute(_REPORTING, {"agencies": partners, "end": as_of, "end_day": period.end})
         reporting = sorted(row[0] for row in cursor.fetchall())
-        raw = _raw(
-            found, cursor, period, as_of, reporting, expected, release or "draft", network=True, before=before
-        )
-    table = protect(raw, Policy(), seed=secrets.token_bytes(32)).table
-    said = [one.links for at, one in raw.linked.items() if isinstance(table.cells[at], Range)]
-    return NetworkRun(table, said[0].merged() if said else None)
+        if name in cubes():
+            cube = cubes()[name]
+            raw = _laid_out(cube, cursor, period, as_of, reporting, expected, label, views or cube.views)
+        else:
+            found = measures()[name]
+            raw = _raw(found, cursor, period, as_of, reporting, expected, label, network=True, before=before)
+    made = protect(raw, earlier=earlier, mode=mode, seed=seed or secrets.token_bytes(32))
+    linked = [one.links for at, one in raw.linked.items() if isinstance(made.table.cells[at], Range)]
+    return NetworkRun(
+        table=made.table,
+        merged=linked[0].merged() if linked else None,
+        certificate=made.certificate,
+        said=made.said,
+        attack=made.attack,
+    )
 
 
-def run_own(name: str, period: Period, actor: Actor, *, as_of: datetime | None = None) -> OwnTable:
-    """The measure over the actor's own agency, exact and live. Raises NotAllowed."""
-    found = measures()[name]
-    as_of = as_of or timezone.now()
+def run_own(
+    name: str,
+    period: Period,
+    actor: Actor,
+    *,
+    as_of: datetime | None = None,
+    views: Sequence[View] | None = None,
+) -> OwnTable:
+    """The measure or cube over the actor's own agency, exact and live. Raises NotAllowed."""
+    as_of, mine = as_of or timezone.now(), [actor.agency_id]
     with counting(actor, network=False) as cursor:
-        raw = _raw(found, cursor, period, as_of, [actor.agency_id], 1, "live", network=False)
+        if name in cubes():
+            cube = cubes()[name]
+            raw = _laid_out(cube, cursor, period, as_of, mine, 1, "live", views or cube.views)
+        else:
+            raw = _raw(measures()[name], cursor, period, as_of, mine, 1, "live", network=False)
     return own_table(raw, str(actor.agency_id))
 
 
@@ -162,6 +204,42 @@ def run_form(form: GrantForm, period: Period, actor: Actor, *, award: Award | No
             zone=settings.TIME_ZONE,
             award=award,
         )
+
+
+def _laid_out(
+    cube: Cube,
+    cursor: CursorWrapper,
+    period: Period,
+    as_of: datetime,
+    agencies: list[int],
+    expected: int,
+    release: str,
+    views: Sequence[View],
+) -> RawTable:
+    return laid_out(
+        cube,
+        dimensions(cursor),
+        cube.find(cursor, period, as_of, agencies),
+        views,
+        agencies=agencies,
+        period=period,
+        about=_about(cube, period, agencies, expected, release, str(cube.source)),
+    )
+
+
+def _about(
+    what: Measure | Cube, period: Period, agencies: list[int], expected: int, release: str, source: str
+) -> Provenance:
+    return Provenance(
+        source=source if expected > 1 else _("The agency's own records"),
+        period=(period.start, period.end),
+        agencies_reporting=len(agencies),
+        agencies_expected=expected,
+        counted_as=str(what.counts),
+        does_not_show=str(what.does_not_show),
+        release_id=release,
+        generated_at=timezone.now(),
+    )
 
 
 def _raw(
@@ -219,17 +297,11 @@ def _raw(
             if agencies and found.people_of
         },
         linked=linked,
-        about=Provenance(
-            source=_("Client records of the network's agencies")
-            if expected > 1
-            else _("The agency's own records"),
-            period=(period.start, period.end),
-            agencies_reporting=len(agencies),
-            agencies_expected=expected,
-            counted_as=str(measure.counts),
-            does_not_show=str(measure.does_not_show),
-            release_id=release,
-            generated_at=timezone.now(),
+        keys={at: key for at, key in found.keys.items() if at in counts}
+        | {at: (found.keys[rows[0], at[1]][0], ()) for at in beside if (rows[0], at[1]) in found.keys},
+        adds_up=found.adds_up,
+        about=_about(
+            measure, period, agencies, expected, release, _("Client records of the network's agencies")
         ),
     )
 

@@ -71,7 +71,7 @@ class Counted:
     too, so that one less the other is a count as well. `counted_up`: columns whose rows added up are a number
     that other periods' tables tell. `unsaid`: columns that have no figure in this period. `members`: asks
     which clients, as (agency, client), the people of a row are; only of rows whose people may be linked.
-    `keys`: what a figure is called in every table, and `adds_up` the universes of which disjoint periods do."""
+    `keys`: what a figure is called in every table; `adds_up`: universes of which disjoint periods do."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]

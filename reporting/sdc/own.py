@@ -36,6 +36,8 @@ def own_table(raw: RawTable, agency: str) -> OwnTable:
     """The table as it is, for the agency whose rows it counts. Raises ValueError if a count is another's."""
     cells: dict[Coord, Cell] = {}
     for at, counts in raw.counts.items():
+        if at in raw.beside | raw.inside:
+            continue
         _only(agency, {} if isinstance(counts, NotReported) else counts)
         cells[at] = counts if isinstance(counts, NotReported) else Shown(sum(counts.values()))
     for at, median in raw.medians.items():

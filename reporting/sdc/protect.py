@@ -102,7 +102,7 @@ def protect(
     places = [[list(at), name] for at, name in asked.places()]
     return Outcome(
         table=table,
-        certificate={"places": places, "proof": answer.to_data()},
+        certificate={**answer.to_data(), "places": places},
         said=asked.said(answer.shown),
         attack=attack,
     )
@@ -154,6 +154,9 @@ class _Question:
                 earlier, self.said({}), threshold=policy.threshold, width=policy.width, strict=policy.strict
             )
             self._table, names = dict(together.table), together.places
+            known = {names[self._figures.index(at)] for at in raw.beside}
+            self._table["hidden"] = [one for one in self._table["hidden"] if one not in known]
+            self._table["forced"] = sorted({*self._table["forced"], *known})
             self._labels: Callable[[Iterable[str]], set[str]] = together.labels
         else:
             names = [str(number) for number in range(len(self._figures))]

@@ -219,15 +219,14 @@ def _check_line(cells: Mapping[Coord, Cell], relation: Relation) -> None:
 
 def _hold(table: ProtectedTable, certificate: Mapping[str, Any]) -> None:
     """Raises ValueError unless the certificate holds and is about what this table shows and hides."""
-    proof = certificate["proof"]
-    if wrong := verify(proof):
+    if wrong := verify(certificate):
         raise ValueError("the certificate does not hold: " + " ".join(wrong))
-    made, policy = proof["certificate"], table.policy
+    made, policy = certificate["certificate"], table.policy
     asked = (policy.threshold, policy.width, policy.strict)
     if (made["threshold"], made["width"], made["strict"]) != asked:
         raise ValueError("the certificate is for another rule")
     name = {tuple(at): place for at, place in certificate["places"]}
-    shown, suppressed = proof["shown"], set(proof["suppressed"])
+    shown, suppressed = certificate["shown"], set(certificate["suppressed"])
     for at, cell in table.cells.items():
         fine = True
         if at in name and isinstance(cell, Hidden):
