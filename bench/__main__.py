@@ -1,4 +1,4 @@
-"""`./dev bench [import|pages|network|sealing|vault|linkage|linking|tokens|protect|all]`: on a passing hub.
+"""`./dev bench [PART]`: the parts named below, each alone or all of them, on a passing hub.
 
 With --write the figures are appended to bench/RESULTS.md. Each stands beside what the bare machine needs
 for the same, so that figures of different machines can be compared.
@@ -13,7 +13,18 @@ from bench import figures
 from bench.hub import Hub, thrown_away
 from casehub import embedded
 
-PARTS = ("import", "pages", "network", "sealing", "vault", "linkage", "linking", "tokens", "protect")
+PARTS = (
+    "import",
+    "pages",
+    "network",
+    "sealing",
+    "vault",
+    "linkage",
+    "linking",
+    "tokens",
+    "protect",
+    "ledger",
+)
 
 
 def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> None:
@@ -23,7 +34,7 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
     import django
 
     django.setup()
-    from bench import importing, keyholders, linkage, linking, network, pages, protect, sealing, vault
+    from bench import importing, keyholders, ledger, linkage, linking, network, pages, protect, sealing, vault
     from casehub import running
 
     running.prepare()
@@ -47,6 +58,8 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
             keyholders.run(report, folder)
         if "protect" in parts:
             protect.run(report)
+        if "ledger" in parts:
+            ledger.run(report)
 
 
 def main() -> None:

@@ -61,6 +61,10 @@ class Said:
                 raise ValueError(
                     f"the parts of {self.figures[total].key} in {self.release} do not add up to it"
                 )
+        for figure in self.figures:
+            low, high = figure.said if isinstance(figure.said, tuple) else (figure.said, figure.said)
+            if low is not None and high is not None and not low <= figure.count <= high:
+                raise ValueError(f"what {self.release} says of {figure.key} is not so")
 
     @property
     def universes(self) -> frozenset[str]:
