@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from referrals.picklists import SectorFamily
 from reporting.measures import ALL, Dimension
+from reporting.measures.dimensions import FIXED
 from reporting.measures.pipeline import STAGES
 from reporting.sdc import (
     HIDDEN_MARK,
@@ -35,7 +36,8 @@ from reporting.sdc.own import OwnTable
 Table = ProtectedTable | OwnTable
 Value = int | str
 Names = Mapping[str, Dimension]
-"""Dimensions by name, as measures.dimensions gives them: what the values of an axis are called."""
+"""Dimensions by name, as measures.dimensions gives them: what the values of an axis are called. Without them
+those of code lists are known all the same, and places are not."""
 
 NO_FIGURE_MARK = "–"
 """Where there is nothing to say: the table has no such figure, or nothing stands before it."""
@@ -177,10 +179,9 @@ def name_of(key: str, axis: str = "", names: Names | None = None) -> str:
     """What a value of an axis is called, in the reader's language."""
     if key == ALL:
         return pgettext("total of a row", "All")
-    if names and axis in names:
-        known = dict(names[axis].values)
-        if key in known:
-            return str(known[key])
+    dimension = _dimension(axis, names)
+    if dimension is not None and key in (known := dict(dimension.values)):
+        return str(known[key])
     if key in _NAMES:
         return str(_NAMES[key])
     return gettext(SECTORS[key]) if key in SECTORS else key.replace("_", " ").capitalize()
@@ -188,9 +189,8 @@ def name_of(key: str, axis: str = "", names: Names | None = None) -> str:
 
 def title_of(axis: str, names: Names | None = None) -> str:
     """What an axis is called."""
-    if names and axis in names:
-        return str(names[axis].title)
-    return gettext("Stage") if axis == "stage" else axis.replace("_", " ").capitalize()
+    dimension = _dimension(axis, names)
+    return str(dimension.title) if dimension is not None else axis.replace("_", " ").capitalize()
 
 
 def titled(table: Table, fixed: Mapping[str, str], names: Names | None = None) -> str:
@@ -360,6 +360,11 @@ def _said_of_links(table: Table) -> list[tuple[str, str]]:
         (gettext("With linkage"), rests),
         (gettext("What linkage does not show"), limits),
     ]
+
+
+def _dimension(axis: str, names: Names | None) -> Dimension | None:
+    """What is known of an axis: of code lists always, of the hub's places only from who asked for them."""
+    return (names or {}).get(axis) or FIXED.get(axis)
 
 
 def _across(table: Table) -> str | None:

@@ -13,12 +13,14 @@ from reporting.charts.drawing import (
     MID,
     PALE,
     PAPER,
+    QUIET,
     SOLID,
     Look,
     Svg,
     frame,
     hidden,
     legend,
+    lines_of,
     missing,
     shape,
     signs,
@@ -106,6 +108,11 @@ def choropleth(
         )  # fmt: skip
         labels += _label(one, rings, starts, is_mini=is_mini, many=many)
     body += labels
+    if not is_mini and (sentence := _elsewhere(counties, shapes)):
+        height += 8
+        for line in lines_of(sentence, width, 12.5, 4):
+            height += 17
+            body.append(words(0, height, line, size=12.5, fill=QUIET))
     key = _key(starts, counties, population is not None, per)
     if not is_mini and not look.alone:
         drawn, height = legend(look, key, height + 12, width)
@@ -226,6 +233,14 @@ def rate(count: int, people: int, per: int = 100_000) -> str:
     """A shown count for each `per` people: whole, or with one decimal below ten."""
     worth = per * count / people
     return f"{worth:.0f}" if worth >= 9.95 else f"{worth:.1f}"
+
+
+def _elsewhere(counties: Sequence[_County], drawn: Mapping[str, object]) -> str:
+    """What the table has and the map has no outline for."""
+    beside = [
+        f"{one.name}: {one.says}" for one in counties if one.key not in drawn and one.says != NO_FIGURE_MARK
+    ]
+    return gettext("Not on the map: %(others)s") % {"others": ", ".join(beside)} if beside else ""
 
 
 def _rate_words(per: int) -> str:

@@ -76,7 +76,7 @@ def as_listed(picklist: type[Picklist], value: str, otherwise: str) -> str:
 
 def dimensions(cursor: CursorWrapper) -> dict[str, Dimension]:
     """Every dimension by name: those of the code lists, and the hub's places read through `cursor`."""
-    return _FIXED | _places(cursor)
+    return FIXED | _places(cursor)
 
 
 def view_of(
@@ -237,7 +237,7 @@ def _services(name: str, title: Text, group: str, group_title: Text) -> list[Dim
     ]
 
 
-_FIXED = {
+FIXED = {
     one.name: one
     for one in [
         Dimension("stage", _("Stage"), tuple(STAGES)),

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 from reporting.measures import ALL, UNKNOWN, Dimension
-from reporting.measures.dimensions import _FIXED, view_of
+from reporting.measures.dimensions import FIXED, view_of
 from reporting.sdc import Provenance, RawTable, Sum
 
 
@@ -15,7 +15,7 @@ def known(counties: dict[str, str]) -> dict[str, Dimension]:
         {**counties, UNKNOWN: UNKNOWN}, "region",
     )  # fmt: skip
     region = Dimension("region", "Region", (*((one, one) for one in regions), (UNKNOWN, UNKNOWN)))
-    return _FIXED | {"county": county, "region": region}
+    return FIXED | {"county": county, "region": region}
 
 
 def raw(cube, known, rows, views, agencies, period=(date(2025, 1, 1), date(2026, 1, 1))) -> RawTable:

@@ -571,3 +571,17 @@ def test_the_paper_says_what_the_other_files_say(found):
     lines = list(csv.reader(io.StringIO(render.csv(found, NAMES).decode("utf-8-sig"), newline="")))
     assert [content["heads"], *content["rows"]] == lines[: len(content["rows"]) + 1]
     assert content["notes"] == lines[len(content["rows"]) + 2 :]
+
+
+def test_what_has_no_outline_is_said_below_the_map():
+    cells = {("alder",): Shown(25), ("birch",): Hidden(), ("cedar",): Shown(12)}
+    only = {"alder": OUTLINES["alder"]}
+    assert "Not on the map: Birch: hidden, Cedar: 12" in words_of(
+        charts.choropleth(table(("county",), cells), only, look=LOOKS[0])
+    )
+
+
+def test_code_lists_are_named_without_being_asked_for():
+    assert reading.name_of("in_service", "stage") == "In service"
+    assert reading.title_of("stage") == "Stage" and reading.title_of("county") == "County"
+    assert reading.name_of("med_em", "service") != "Med em"
