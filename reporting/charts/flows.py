@@ -139,7 +139,7 @@ def sankey(
         height=height + 6,
         title=titled(table, fixed, look.names),
         says="; ".join(tips[id(flow)] for flow in flows),
-        caveats=caveats(table),
+        caveats=caveats(table) if look.alone else (),
         key=signs(kinds & {"hidden"}) + ([("dotted", gettext("Not reported"))] if gone else []),
     )
 

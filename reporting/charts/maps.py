@@ -48,6 +48,7 @@ Outlines = Mapping[str, Any]
 """Value of the axis -> a GeoJSON Polygon or MultiPolygon in degrees, or a list of rings."""
 FILLS = (PALE, MID, SOLID)
 MINI = 200
+_FINEST = 0.8
 _NAMED = 12
 """With more counties than these, names would hide the map."""
 
@@ -127,7 +128,7 @@ def choropleth(
         height=height + 4,
         title=title,
         says="; ".join(f"{one.name}: {one.says}" for one in counties),
-        caveats=caveats(table),
+        caveats=caveats(table) if look.alone else (),
         key=key,
     )
 
@@ -341,17 +342,26 @@ def _projected(
     left = (width - across * scale) / 2
     return {
         key: [
-            [
+            _thinned(
                 (
                     left + (p[0] - west) * shrink * scale,
                     2 + ((p[1] - south) if plane else (north - p[1])) * scale,
                 )
                 for p in ring
-            ]
+            )
             for ring in one
         ]
         for key, one in rings.items()
     }, along * scale + 4
+
+
+def _thinned(ring: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The ring without points that nobody could tell apart: an outline may have thousands."""
+    found: list[tuple[float, float]] = []
+    for x, y in ring:
+        if not found or abs(x - found[-1][0]) + abs(y - found[-1][1]) >= _FINEST:
+            found.append((x, y))
+    return found
 
 
 def _middle(rings: Sequence[Ring]) -> tuple[tuple[float, float], tuple[float, float]]:

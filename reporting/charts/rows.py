@@ -130,7 +130,7 @@ def _drawn(
         height=height,
         title=title,
         says=says,
-        caveats=caveats(table),
+        caveats=caveats(table) if look.alone else (),
         key=[*_range_key(has_range), *signs(kind(row.cell) for row in rows)],
     )
 

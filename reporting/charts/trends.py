@@ -108,7 +108,7 @@ def trend(
         height=height + 6,
         title=titled(tables[-1], fixed, look.names),
         says="; ".join([*spoken, *sentences]),
-        caveats=caveats_of(tables),
+        caveats=caveats_of(tables) if look.alone else (),
         key=[*key, *signs(kind(one.cell) for one in steps)],
     )
 
