@@ -87,7 +87,17 @@ class FiguresSerializer(serializers.Serializer):
 
 
 class ReleaseSerializer(serializers.ModelSerializer):
-    """A closed period that was released: once, and as it stays."""
+    """A closed period that was released, as it stays. `replaces` and `replaced_by` are labels.
+
+    `views` are the dimensions that were asked for, `views_shown` those that could be shown. `mode` says how
+    it was protected, `seed_commitment` is the SHA-256 of the secret that broke ties.
+    """
+
+    replaces: serializers.SlugRelatedField = serializers.SlugRelatedField(slug_field="label", read_only=True)
+    replaced_by = serializers.SerializerMethodField()
+
+    def get_replaced_by(self, release: Release) -> str | None:
+        return getattr(getattr(release, "replaced_by", None), "label", None)
 
     class Meta:
         model = Release
@@ -98,7 +108,16 @@ class ReleaseSerializer(serializers.ModelSerializer):
             "measure_version",
             "period_start",
             "period_end",
+            "scope",
+            "mode",
+            "views",
+            "views_shown",
+            "as_of",
             "digest",
+            "engine_version",
+            "seed_commitment",
+            "replaces",
+            "replaced_by",
             "made_at",
         )
         read_only_fields = fields
@@ -113,7 +132,8 @@ class ReleaseViewSet(Readable):
     serializer_class = ReleaseSerializer
 
     def rows(self) -> models.QuerySet[Release]:
-        return Release.objects.order_by("-period_end", "-made_at", "pk")
+        found = Release.objects.select_related("replaces", "replaced_by").defer("replaces__table")
+        return found.order_by("-period_end", "-made_at", "pk")
 
     @extend_schema(responses=FiguresSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -29,6 +29,7 @@ from reporting.sdc import Hidden, Shown
 from tests.reporting.releasing import approved, released
 
 YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
+QUARTER = Period(date(2025, 1, 1), date(2025, 4, 1))
 ZONE = ZoneInfo("America/Chicago")
 ENTERED = ("identified", "entered")
 State = Proposal.State
@@ -320,7 +321,7 @@ def test_sabotage_an_altered_certificate_is_not_written(world, monkeypatch):
 def test_a_late_handful_is_not_readable_from_old_and_new(world):
     """Of 45 identified, 4 more are entered late: the corrected table does not say 49 beside 45."""
     network(world)
-    first = released(world, "pipeline", YEAR)
+    first = released(world, "pipeline", QUARTER)
     assert table(first)[ENTERED] == Shown(45)
     identify(world, "A", 4)
     second = corrected(world, first)
@@ -332,10 +333,22 @@ def test_a_late_handful_is_not_readable_from_old_and_new(world):
             assert not 0 < abs(cell.value - before.value) < 11, at
 
 
-def test_sabotage_without_the_ledger_row_the_late_handful_is_read(world, monkeypatch):
-    """The test above bites: where the earlier release is forgotten, the difference says four."""
+def test_a_correction_that_can_hide_nothing_more_is_refused_by_name(world):
+    """At the end of a year the pipeline adds up to everybody, whom other tables tell: that can't be hidden."""
     network(world)
     first = released(world, "pipeline", YEAR)
+    identify(world, "A", 4)
+    with world.acting("HUB", "coordinator"):
+        made = releases.correct(first)
+    releases.draw_proposal(made.pk)
+    made.refresh_from_db()
+    assert made.state == State.BLOCKED and made.blocking == [first.label]
+
+
+def test_sabotage_without_the_ledger_row_the_late_handful_is_read(world, monkeypatch):
+    """The tests above bite: where the earlier release is forgotten, the difference says four."""
+    network(world)
+    first = released(world, "pipeline", QUARTER)
     identify(world, "A", 4)
     monkeypatch.setattr(sealed, "said_before", lambda period: [])
     second = corrected(world, first)
