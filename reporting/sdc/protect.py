@@ -11,7 +11,10 @@ from dataclasses import dataclass, field, replace
 from math import floor
 from typing import Any
 
+import numpy as np
+
 from reporting.sdc import ledger
+from reporting.sdc.certificate import certify
 from reporting.sdc.coalitions import AttackReport, coalitions
 from reporting.sdc.ledger import Said, joint
 from reporting.sdc.linked import linked_range, released_share
@@ -20,6 +23,8 @@ from reporting.sdc.people import people_range
 from reporting.sdc.policy import Mode, Policy
 from reporting.sdc.protected import ProtectedTable, assemble
 from reporting.sdc.raw import RawTable
+from reporting.sdc.rounding import interval, rounded
+from reporting.sdc.rules import primary
 from reporting.sdc.second_opinion import audit
 from reporting.sdc.shape import (
     Cell,
@@ -86,13 +91,17 @@ def protect(
     """
     policy = replace(policy or Policy(), mode=mode)
     asked = _Question(raw, policy, earlier, release or raw.about.release_id)
-    answer, attack = asked.settle(seed)
-    hidden = {at for at, name in asked.places() if name not in answer.shown}
+    if mode is Mode.ROUNDED:
+        values, proof, attack = asked.round(seed)
+    else:
+        answer, attack = asked.settle(seed)
+        values, proof = answer.shown, answer.to_data()
+    seen = {at: values[name] for at, name in asked.places() if name in values}
     try:
         table = assemble(
             title=raw.title,
             axes={name: tuple(values) for name, values in raw.axes.items()},
-            cells=_cells(raw, policy, hidden),
+            cells=_cells(raw, policy, seen),
             relations=asked.relations(),
             policy=policy,
             about=raw.about,
@@ -102,14 +111,15 @@ def protect(
     places = [[list(at), name] for at, name in asked.places()]
     return Outcome(
         table=table,
-        certificate={**answer.to_data(), "places": places},
-        said=asked.said(answer.shown),
+        certificate={**proof, "places": places},
+        said=asked.said(values),
         attack=attack,
     )
 
 
-def _cells(raw: RawTable, policy: Policy, hidden: set[Coord]) -> dict[Coord, Cell]:
-    """What stands in each place, once it is known which counts are hidden."""
+def _cells(raw: RawTable, policy: Policy, seen: Mapping[Coord, int]) -> dict[Coord, Cell]:
+    """What stands in each place, once it is known which counts are seen, and as what number."""
+    is_rounded = policy.mode is Mode.ROUNDED
     cells: dict[Coord, Cell] = {}
     for at, counts in raw.counts.items():
         if at in raw.beside | raw.inside:
@@ -117,7 +127,7 @@ def _cells(raw: RawTable, policy: Policy, hidden: set[Coord]) -> dict[Coord, Cel
         if isinstance(counts, NotReported):
             cells[at] = counts
         else:
-            cells[at] = Hidden() if at in hidden else Shown(sum(counts.values()))
+            cells[at] = Shown(seen[at]) if at in seen else Hidden()
     for at, median in raw.medians.items():
         if not isinstance(cells[median.cell], Shown) or not policy.may_show(median.by_agency):
             cells[at] = Hidden()
@@ -128,8 +138,11 @@ def _cells(raw: RawTable, policy: Policy, hidden: set[Coord]) -> dict[Coord, Cel
     for at, spread in raw.ranges.items():
         safe = spread.cell is None or isinstance(cells[spread.cell], Shown)
         cells[at] = people_range(spread.by_agency, policy) if safe else Hidden()
+        if is_rounded and spread.cell is not None and isinstance(found := cells[at], Range):
+            # The range's own high end would say more of the count than its multiple does.
+            cells[at] = Range(found.low, seen[spread.cell] + policy.rounding)
     for at, one in raw.linked.items():
-        safe = isinstance(cells[one.cell], Range)
+        safe = isinstance(cells[one.cell], Range) and not is_rounded
         cells[at] = linked_range(one.by_agency, one.links, one.before, policy) if safe else Hidden()
         cells[one.share_at] = (
             released_share(one.by_agency, one.released, policy) if isinstance(cells[at], Range) else Hidden()
@@ -215,11 +228,16 @@ class _Question:
         number = {figure: place for place, figure in enumerate(self._figures)}
         agencies = {agency for figure in self._figures for agency in raw.by_agency(figure)}
 
-        def read_as(figure: Figure) -> int | None:
+        def read_as(figure: Figure) -> int | tuple[int, int] | None:
             if isinstance(figure, Nested) or figure in raw.inside:
                 return None
-            count = sum(raw.by_agency(figure).values())
-            return count if figure in raw.beside or (shown and self._name[figure] in shown) else None
+            if figure in raw.beside:
+                return sum(raw.by_agency(figure).values())
+            value = shown.get(self._name[figure]) if shown else None
+            if value is None or self._policy.mode is not Mode.ROUNDED:
+                return value
+            low, high = interval(value, self._policy.rounding)
+            return low if low == high else (low, high)
 
         return Said(
             release=self._release,
@@ -270,6 +288,65 @@ class _Question:
             # Hidden beside a small count, and not uncertain enough itself: from now on it counts like one.
             sensitive |= weak
         raise Unprotectable("hiding more did not come to an end")
+
+    def round(self, seed: bytes) -> tuple[dict[str, int], dict[str, Any], AttackReport]:
+        """The rounded counts by what they are called, with the proof that holds while each is its interval.
+
+        A count that was said exactly before is rounded all the same, and known.
+        """
+        self._close(lambda figure: self._policy.may_show(self._raw.by_agency(figure)))
+        places = {name for _at, name in self.places()}
+        value = {cell["id"]: cell["value"] for cell in self._table["cells"]}
+        for name in sorted(places & set(self._table["forced"])):
+            self._table["forced"] = [one for one in self._table["forced"] if one != name]
+            self._table["slack"] = [one for one in self._table.get("slack", []) if one != name]
+            self._add(f"{name} as said", value[name], "forced", "slack")
+            self._relate(name, f"{name} as said")
+        base = self._policy.rounding
+        try:
+            values = rounded(read(self._table), base=base, seed=seed)
+        except Refused as error:
+            raise Unprotectable(
+                f"no rounding keeps {self._at(error.blocked)}", self._labels(error.blocks)
+            ) from error
+        values = {name: n for name, n in values.items() if name in places}
+        for name, multiple in values.items():
+            low, high = interval(multiple, base)
+            if low == high:
+                continue
+            self._table["hidden"] = [*self._table["hidden"], name]
+            for bound in (low, high):
+                if f"= {bound}" not in value:
+                    value[f"= {bound}"] = bound
+                    self._add(f"= {bound}", bound, "forced", "slack")
+            self._add(f"{name} above", value[name] - low, "hidden", "slack")
+            self._add(f"{name} below", high - value[name], "hidden", "slack")
+            self._relate(name, f"= {low}", f"{name} above")
+            self._relate(f"= {high}", name, f"{name} below")
+        system = read(self._table)
+        kept = system.published & ~system.forced & (system.values > 0)
+        proof, exposed = certify(system, kept, seed=seed)
+        shown = {system.ids[at]: int(system.values[at]) for at in np.flatnonzero(system.published & ~kept)}
+        found = audit(self._table, shown)
+        if exposed or found.exposed:
+            names = {one.cell for one in exposed} | {one.cell for one in found.exposed}
+            raise Unprotectable(f"an attacker could work out {self._at(names)}")
+        secondary = set(system.names(kept)) - set(system.names(primary(system)))
+        data = {
+            "shown": shown,
+            "suppressed": system.names(kept),
+            "secondary": sorted(secondary),
+            "certificate": proof,
+        }
+        return values, data, AttackReport(found.targets, found.readers, 0, 0, (), 0, 0)
+
+    def _add(self, name: str, value: int, *flags: str) -> None:
+        self._table["cells"] = [*self._table["cells"], {"id": name, "value": value}]
+        for flag in flags:
+            self._table[flag] = [*self._table.get(flag, []), name]
+
+    def _relate(self, total: str, *parts: str) -> None:
+        self._table["relations"] = [*self._table["relations"], {"total": total, "parts": list(parts)}]
 
     def _close(self, is_shown: Callable[[Figure], bool]) -> bool:
         """What is left of a shown total without its shown parts is a count of its own where it may not be

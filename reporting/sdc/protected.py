@@ -17,6 +17,7 @@ from typing import Any, final
 from reporting.sdc.certificate import verify
 from reporting.sdc.policy import Mode, Policy
 from reporting.sdc.raw import Provenance, on_axes
+from reporting.sdc.rounding import interval
 from reporting.sdc.shape import (
     Cell,
     Coord,
@@ -165,7 +166,7 @@ def assemble(
         _check(cell, policy)
     hidden = [at for at, cell in cells.items() if isinstance(cell, Hidden)]
     for relation in relations:
-        _check_line(cells, relation)
+        _check_line(cells, relation, is_rounded=policy.mode is Mode.ROUNDED)
     provenance = {f.name: getattr(about, f.name) for f in fields(Provenance)}
     return ProtectedTable(
         title=title,
@@ -199,11 +200,11 @@ def _check(cell: Cell, policy: Policy) -> None:
         raise ValueError("a figure breaks the rule of its own table")
 
 
-def _check_line(cells: Mapping[Coord, Cell], relation: Relation) -> None:
+def _check_line(cells: Mapping[Coord, Cell], relation: Relation, *, is_rounded: bool) -> None:
     """One line by itself contradicts nothing and gives nothing away. The certificate is about all of them."""
     total, parts = line_of(relation)
     seen = [cells[part] for part in parts if not isinstance(part, Nested)]
-    least = sum(cell.value if isinstance(cell, Shown) else isinstance(cell, Hidden) for cell in seen)
+    least = sum(cell.value if isinstance(cell, Shown) else _least_of(cell, is_rounded) for cell in seen)
     unknown = sum(isinstance(cell, Hidden) for cell in seen)
     top = cells[total] if not isinstance(total, Nested) else Hidden()
     if isinstance(top, Hidden):
@@ -213,8 +214,13 @@ def _check_line(cells: Mapping[Coord, Cell], relation: Relation) -> None:
         if least > most or (isinstance(relation, Sum) and not unknown and least < most):
             raise ValueError("the figures shown contradict each other")
         given_away = unknown == 1 and isinstance(relation, Sum)
-    if given_away:
+    if given_away and not is_rounded:
         raise ValueError("a hidden figure can be worked out")
+
+
+def _least_of(cell: Cell, is_rounded: bool) -> int:
+    # Zeros are shown. Beside rounded counts that says nothing of what is left of them.
+    return int(isinstance(cell, Hidden) and not is_rounded)
 
 
 def _hold(table: ProtectedTable, certificate: Mapping[str, Any]) -> None:
@@ -227,18 +233,28 @@ def _hold(table: ProtectedTable, certificate: Mapping[str, Any]) -> None:
         raise ValueError("the certificate is for another rule")
     name = {tuple(at): place for at, place in certificate["places"]}
     shown, suppressed = certificate["shown"], set(certificate["suppressed"])
+    number = {cell: place for place, cell in enumerate(made["cells"])}
+    lines = {(line[0], frozenset(line[1:])) for line in made["lines"]}
     for at, cell in table.cells.items():
         fine = True
         if at in name and isinstance(cell, Hidden):
             fine = name[at] in suppressed
-        elif at in name:
+        elif at in name and (
+            policy.mode is not Mode.ROUNDED or not isinstance(cell, Shown) or not cell.value
+        ):
             fine = shown.get(name[at]) == (cell.value if isinstance(cell, Shown) else 0)
+        elif at in name and isinstance(cell, Shown):
+            # The proof holds for every count that the rounded one may stand for.
+            low, high = interval(cell.value, policy.rounding)
+            one = name[at]
+            above = frozenset([number[f"= {low}"], number[f"{one} above"]])
+            below = frozenset([number[one], number[f"{one} below"]])
+            fine = {(number[one], above), (number[f"= {high}"], below)} <= lines
+            fine = fine and (shown[f"= {low}"], shown[f"= {high}"]) == (low, high)
         elif isinstance(cell, Shown):
             fine = False
         if not fine:
             raise ValueError("the certificate is of another table")
-    number = {cell: place for place, cell in enumerate(made["cells"])}
-    lines = {(line[0], frozenset(line[1:])) for line in made["lines"]}
     pairs = {(line[0], part) for line in made["lines"] if len(line) == 3 for part in line[1:]}
     for relation in table.relations:
         if isinstance(relation, Sum):
