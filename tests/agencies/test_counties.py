@@ -44,6 +44,14 @@ def test_the_demos_counties_are_taken_in_and_again(load, capsys):
     assert CountyMap.objects.count() == 3 and "3 counties" in capsys.readouterr().out
 
 
+def test_a_region_is_taken_in_changed_and_kept_where_the_file_has_none(load):
+    load(GOOD)
+    assert County.objects.get(fips="99005").region == "Birch and Cedar"
+    load(changed(2, region=" East "))
+    load(changed(2, without=["region"]))
+    assert County.objects.get(fips="99005").region == "East"
+
+
 RING = [[0, 0], [0, 1], [1, 1], [0, 0]]
 
 
@@ -55,6 +63,8 @@ RING = [[0, 0], [0, 1], [1, 1], [0, 0]]
         (changed(name=" "), "Feature 1 (99001): name must be a text"),
         (changed(state="XXX"), "state must be"),
         (changed(2, without=["population"]), "Feature 3 (99005): population must be a whole number"),
+        (changed(region=7), "region must be a text"),
+        (changed(region="x" * 61), "region must be a text"),
         (changed(population=0), "population must be"),
         (changed(population=True), "population must be"),
         (changed(population_year="2024"), "population_year must be a year"),
