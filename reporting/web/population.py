@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from agencies.models import CountyMap
@@ -45,7 +44,7 @@ def county_maps() -> CountyMaps:
     )
 
 
-def drawing_of(table: Table, lens: Lens) -> Callable[..., SafeString]:
+def drawing_of(table: Table, lens: Lens) -> Callable[..., charts.Svg]:
     """What draws a table seen through a lens, given only its look: flows, a map if there is one, or bars."""
     held: dict[str, Any] = dict(lens.narrowed)
     if is_flow(lens.view):
