@@ -23,12 +23,15 @@ from agencies.models import Award, Job, JobState, User
 from agencies.roles import ROLES
 from referrals import actions
 from referrals.models import Client, Enrollment, Import, Offer, Referral, Response
+from reporting import releases
+from reporting.measures import Period
 from reporting.models import GrantReport, Release
 from tests.attacks.routes import ids, routes
 from tests.attacks.rows import Rows
 from tests.casehub.device import Device
 from tests.referrals.exchange.test_imports_page import run_the_job, send
 from tests.referrals.exchange.test_sheet import MESSY, workbook
+from tests.reporting import releasing
 from tests.reporting.test_numbers_pages import released
 from tests.world import PASSWORD, World
 
@@ -141,7 +144,25 @@ def full_hub(world: World) -> tuple[dict[str, Browser], Rows, list[Place]]:
         *_imports(world, rows, people["data_lead"]),
     ]
     rows.made[Release, "A"] = released(world)
-    return people, rows, places
+    return people, rows, [*places, *_tables(world)]
+
+
+def _tables(world: World) -> list[Place]:
+    """A table that anybody reads, one to be decided, and one that is agreed on to be decided."""
+    year = Period(date(2025, 1, 1), date(2026, 1, 1))
+    public = releasing.released(world, "pipeline", year, scope="public", mode="strict")
+    waiting = releasing.waiting(world, "pipeline", releases.period_of("month", date(2025, 1, 1)))
+    with world.acting("HUB", "coordinator"):
+        plan = releases.specify(measure="pipeline", grid="quarter")
+    to_decide = reverse("reporting:release_proposal", args=[waiting.pk])
+    ask = reverse("reporting:release_ask")
+    return [
+        Place(NOBODY, "a published table", reverse("reporting:published_table", args=[public.label])),
+        Place("output_checker", "a table to decide", to_decide),
+        Place("output_checker", "wrong: a refusal without a reason", to_decide, press="button[value=refuse]"),
+        Place("output_checker", "a plan to decide", reverse("reporting:release_plan", args=[plan.pk])),
+        Place("coordinator", "wrong: a table that was released", ask, {"when": "once year 2025-01-01"}, SEND),
+    ]
 
 
 def _casework(world: World, rows: Rows) -> list[Place]:

@@ -50,6 +50,10 @@ NO_PAGE = {
     **dict.fromkeys(("referrals:tokens_wanted", "referrals:tokens", "referrals:tokens_lines"), "for a script"),
     "referrals:tokens_list": "a file",
     **dict.fromkeys(("referrals:link_unlink", "referrals:link_undo", "referrals:link_take_back"), "takes what is sent"),
+    "reporting:release_correct": "takes what is sent",
+    **dict.fromkeys(("reporting:release_certificate", "reporting:published_file"), "a file"),
+    "reporting:published_table": 'stands as "a published table"',
+    "reporting:nation": "needs a tribal agency: looked at in test_nation.py",
     "referrals:link_question": "needs a pair of two agencies: looked at in test_links.py",
 }  # fmt: skip
 HUBS = ("nothing", "first day", "in use", "going wrong")
