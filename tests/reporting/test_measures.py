@@ -12,7 +12,7 @@ from agencies.scope import Actor
 from agencies.scope.counting import counting
 from referrals.picklists import ServiceType
 from reporting import engine
-from reporting.measures import Period, cube, cubes
+from reporting.measures import Period, contacts, cube, cubes, flows, offers, services
 from reporting.measures.dimensions import GROUPS_OF_SERVICES, dimensions, view_of
 from reporting.measures.stages import one_race
 from reporting.sdc import Shown
@@ -246,8 +246,7 @@ def test_where_a_client_comes_from_and_goes_next(world):
     assert flows("origin_family", "next_family")["shelter_and_legal", "no_step"] == 1
 
 
-@pytest.mark.parametrize("name", ["services", "contacts_by_sector", "new_and_continuing", "flows", "who"])
-def test_a_period_is_half_open_and_two_agencies_count_twice(world, name):
+def half_open_and_twice(world, name):
     """The first moment counts, the first moment after does not. Nobody knows who is the same at two agencies."""
     zone = ZoneInfo(settings.TIME_ZONE)
     for letter in "AB":
@@ -257,35 +256,78 @@ def test_a_period_is_half_open_and_two_agencies_count_twice(world, name):
             client = world.client(letter)
             world.touchpoint(letter, client, occurred_at=moment, trafficking_status="possible")
             world.service(client, provided_on=day)
-    assert Counted(world, name, letters="A")()[()] == 2
-    both = Counted(world, name, letters="AB")
+            world.referral(client, sent_at=moment)
+    later = YEAR.ends_at + timedelta(days=30)
+    assert Counted(world, name, letters="A", as_of=later)()[()] == 2
+    both = Counted(world, name, letters="AB", as_of=later)
     assert both()[()] == 4
-    assert both.cube.adds_up or "twice" in str(both.cube.counts)
     by_agency = view_of(both.cube, both.known, both.rows, ())[()]
     assert set(by_agency.values()) == {2}
 
 
+@pytest.mark.parametrize("name", [
+    "services", "served", "contacts_by_sector", "new_and_continuing", "flows", "who", "offers", "unmet_need"
+])  # fmt: skip
+def test_a_period_is_half_open_and_two_agencies_count_twice(world, name):
+    half_open_and_twice(world, name)
+
+
+@pytest.mark.parametrize(("module", "name", "statement", "was", "becomes"), [
+    (services, "services", "GIVEN", "provided_on < %(after)s", "provided_on <= %(after)s"),
+    (services, "services", "GIVEN", "provided_on >= %(first)s", "provided_on > %(first)s"),
+    (services, "services", "GIVEN", "service.agency_id = ANY(%(agencies)s)", "true"),
+    (contacts, "contacts_by_sector", "CONTACTS", "occurred_at >= %(start)s", "occurred_at > %(start)s"),
+    (offers, "offers", "SENT", "sent_at >= %(start)s", "sent_at > %(start)s"),
+    (flows, "flows", "MOVES", "began >= %(start)s", "began > %(start)s"),
+])  # fmt: skip
+def test_the_ends_and_the_agencies_are_seen_where_they_are_wrong(
+    world, monkeypatch, module, name, statement, was, becomes
+):
+    sound = getattr(module, statement)
+    assert was in sound
+    monkeypatch.setattr(module, statement, sound.replace(was, becomes))
+    with pytest.raises(AssertionError):
+        half_open_and_twice(world, name)
+
+
+def one_atom_each(cube, known, rows):
+    """Raises where atoms are named twice, have values of no dimension, or do not add up along a path."""
+    atoms = [tuple(row[:-1]) for row in rows]
+    assert len(set(atoms)) == len(atoms)
+    total = sum(row[-1] for row in rows)
+    for position, name in enumerate(cube.dimensions):
+        at = known[name]
+        assert {atom[position] for atom in atoms} <= {value for value, _title in at.values}
+        while True:
+            rolled = view_of(cube, known, rows, (at.name,))
+            assert sum(n for by_agency in rolled.values() for n in by_agency.values()) == total
+            if not at.into:
+                break
+            assert set(at.rolls_up) == {value for value, _title in at.values}
+            groups = known[at.into]
+            assert set(at.rolls_up.values()) <= {value for value, _title in groups.values}
+            at = groups
+
+
 @pytest.mark.parametrize("name", sorted(cubes()))
 def test_each_unit_stands_in_one_atom(world, name):
-    """Atoms are named once an agency, have values of their dimensions only, and add up along every path."""
     a_little_of_everything(world)
     counted = Counted(world, name, letters="AB")
     assert counted.rows
-    atoms = [tuple(row[:-1]) for row in counted.rows]
-    assert len(set(atoms)) == len(atoms)
-    total = counted()[()]
-    for position, name in enumerate(counted.cube.dimensions):
-        values = {value for value, _title in counted.known[name].values}
-        assert {atom[position] for atom in atoms} <= values
-        at = counted.known[name]
-        while True:
-            assert sum(counted(at.name).values()) == total
-            assert set(at.rolls_up or {}) in (set(), {value for value, _title in at.values})
-            if not at.into:
-                break
-            groups = counted.known[at.into]
-            assert set(at.rolls_up.values()) <= {value for value, _title in groups.values}
-            at = groups
+    one_atom_each(counted.cube, counted.known, counted.rows)
+
+
+@pytest.mark.parametrize("broken", [
+    [("met", "cm", "unknown", 1, 2), ("met", "cm", "unknown", 1, 1)],
+    [("met", "no_such_need", "unknown", 1, 2)],
+    [("met", "cm", "00000", 1, 2)],
+])  # fmt: skip
+def test_an_atom_named_twice_or_nowhere_is_seen(world, broken):
+    known = Counted(world, "unmet_need").known
+    good = [("met", "cm", "unknown", 1, 2), ("met", "cm", "unknown", 2, 1)]
+    one_atom_each(cubes()["unmet_need"], known, good)
+    with pytest.raises((AssertionError, KeyError)):
+        one_atom_each(cubes()["unmet_need"], known, broken)
 
 
 def a_little_of_everything(world):
