@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from highspy._core import _Highs
 from scipy import sparse
+from scipy.sparse import csgraph
 
 from reporting.sdc.system import Counts, Flags
 
@@ -44,6 +45,14 @@ class Grid:
             seen[edge] = True
             found += edge.size
         return np.flatnonzero(seen)
+
+    def pieces(self, among: Flags) -> list[Places]:
+        """The cells of `among`, those together that hang together through relations of theirs."""
+        places = np.flatnonzero(among)
+        part = abs(self.columns[:, places])
+        _, label = csgraph.connected_components(part.T @ part, directed=False)
+        order = np.argsort(label, kind="stable")
+        return np.split(places[order], np.flatnonzero(np.diff(label[order])) + 1) if places.size else []
 
     def alone(self, places: Places) -> sparse.csc_array:
         """The relations of these cells only, without empty rows."""

@@ -18,6 +18,7 @@ from reporting.sdc.system import Flags, System
 
 _FREE = 1e-3
 _NEAR = 700
+_MANY = 20
 
 
 class Refused(Exception):
@@ -193,11 +194,9 @@ class _Search:
     def _clean_up(self) -> None:
         """Publish again what is not needed: largest first, as long as every target stays proven.
 
-        Not in large tables: there a start pattern and cheap pushes leave little, and looking costs most.
+        Not in large pieces: there a start pattern and cheap pushes leave little, and looking costs most.
         """
-        secondary = np.flatnonzero(self._suppressed & ~self._targets)
-        if np.count_nonzero(self._unknown()) > _NEAR:
-            return
+        secondary = np.flatnonzero(self._suppressed & ~self._targets & self._in_small_pieces(self._unknown()))
         for place in secondary[np.argsort(-self._cost[secondary])]:
             if not self._lonely_without(int(place)):
                 self._publish_if(int(place))
@@ -207,6 +206,8 @@ class _Search:
         before = proofs.without(place)
         self._suppressed[place] = False
         unknown = self._unknown()
+        if sum(proofs.weak(r).size for r in range(len(self._readers))) > _MANY:
+            proofs.cover(unknown)
         for r in range(len(self._readers)):
             if not proofs.prove_each(r, unknown, hurry=True):
                 self._suppressed[place] = True
@@ -217,15 +218,29 @@ class _Search:
     def whole_numbers(self) -> Pattern:
         """People are whole: what only tables with fractions prove is tried again in whole numbers.
 
-        In small tables alone; in large ones an interval that only fractions hold open was never seen. A
+        In small pieces alone; in large ones an interval that only fractions hold open was never seen. A
         target that fails gets company.
         """
-        if np.count_nonzero(self._unknown()) <= _NEAR:
-            self._proofs.only_whole()
-            for r in range(len(self._readers)):
-                while (narrow := self._proofs.narrow_in_whole(r, self._unknown())).size:
-                    self._add_beside(r, int(narrow[0]))
+        self._proofs.only_whole(self._in_small_pieces(self._unknown()))
+        for r, reader in enumerate(self._readers):
+            again = True
+            while again:
+                unknown = self._unknown() & ~reader.fixed
+                small, again = self._in_small_pieces(unknown), False
+                for piece in self._grid.pieces(unknown & small):
+                    narrow = self._proofs.narrow_in_whole(r, piece)
+                    if narrow.size:
+                        self._add_beside(r, int(narrow[0]))
+                        again = True
+                        break
         return self.found()
+
+    def _in_small_pieces(self, unknown: Flags) -> Flags:
+        """Unknown counts in pieces that are small and that this table can still do something about."""
+        found = np.zeros_like(unknown)
+        for piece in self._grid.pieces(unknown):
+            found[piece] = piece.size <= _NEAR and self._suppressed[piece].any()
+        return found
 
     def _add_beside(self, r: int, target: int) -> None:
         could = np.flatnonzero(self._open & ~self._unknown() & ~self._empty & ~self._readers[r].fixed)

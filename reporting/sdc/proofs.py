@@ -60,6 +60,9 @@ class Proofs:
         low = self.values + self.up[r] < reader.reach - CLOSE
         return np.flatnonzero(reader.targets & (narrow | low))
 
+    def _weak_in(self, r: int, piece: Places) -> Places:
+        return np.intersect1d(self.weak(r), piece, assume_unique=True)
+
     def record(self, places: Places, by: Steps) -> None:
         moved = by != 0
         if not moved.any():
@@ -105,32 +108,36 @@ class Proofs:
 
         Whether all are proven.
         """
-        if len(self.readers) > 1:
-            # A table that may be true for somebody who knows all that any reader knows is so for every one.
-            floor = np.max(self.floor, axis=0)
-            fixed = np.any([reader.fixed for reader in self.readers], axis=0)
-            for r in range(len(self.readers)):
-                self._cover(r, unknown & ~fixed, floor)
-        for r in range(len(self.readers)):
-            self._cover(r, unknown & ~self.readers[r].fixed, self.floor[r])
+        self.cover(unknown)
         proven = [self.prove_each(r, unknown) for r in range(len(self.readers))]
         return all(proven)
 
-    def _cover(self, r: int, unknown: Flags, floor: Counts) -> None:
+    def cover(self, unknown: Flags) -> None:
+        """Look for alternative tables in which many neighbours move at once."""
+        everybody = np.any([reader.fixed for reader in self.readers], axis=0)
+        if len(self.readers) > 1:
+            # A table that may be true for somebody who knows all that any reader knows is so for every one.
+            floor = np.max(self.floor, axis=0)
+            for piece in self.grid.pieces(unknown & ~everybody):
+                for r in range(len(self.readers)):
+                    self._cover(r, piece, floor)
+        for r, reader in enumerate(self.readers):
+            for piece in self.grid.pieces(unknown & ~reader.fixed):
+                self._cover(r, piece, self.floor[r])
+
+    def _cover(self, r: int, piece: Places, floor: Counts) -> None:
         """Step 4: let all weak targets move at once, then random parts of them, up or down."""
-        places = np.flatnonzero(unknown)
-        weak = self.weak(r)
-        spread = self._spread(r, places, floor) if weak.size else None
+        weak = self._weak_in(r, piece)
+        spread = self._spread(r, piece, floor) if weak.size else None
         fruitless = 0
         for turn in range(_TURNS):
-            weak = weak[unknown[weak]]
             if spread is None or not weak.size or fruitless == _FRUITLESS:
                 return
             up = turn == 0 or (turn > 1 and bool(self._rng.random() < _UP))
             chosen = weak[self._rng.random(weak.size) < _PARTS[turn % len(_PARTS)]]
             chosen = chosen if chosen.size else weak
-            self.record(places, spread.move(np.searchsorted(places, chosen), up=up))
-            before, weak = weak.size, self.weak(r)
+            self.record(piece, spread.move(np.searchsorted(piece, chosen), up=up))
+            before, weak = weak.size, self._weak_in(r, piece)
             fruitless = 0 if weak.size < before else fruitless + 1
 
     def prove_each(
@@ -170,16 +177,16 @@ class Proofs:
                 return False
         return proven
 
-    def only_whole(self) -> None:
-        """Forget every table with fractions in it: people are whole."""
-        self.restore([move for move in self.moves if (move.by == np.rint(move.by)).all()])
+    def only_whole(self, places: Flags) -> None:
+        """Forget every table in which one of `places` has a fraction: people are whole."""
+        self.restore([m for m in self.moves if (m.by == np.rint(m.by)).all() or not places[m.places].any()])
 
-    def narrow_in_whole(self, r: int, unknown: Flags) -> Places:
-        """Targets whose intervals whole-numbered tables narrow too far, where that is certain."""
-        unknown = unknown & ~self.readers[r].fixed
-        places, weak = np.flatnonzero(unknown), self.weak(r)
-        weak = weak[unknown[weak]]
-        spread = self._spread(r, places, self.floor[r])
+    def narrow_in_whole(self, r: int, piece: Places) -> Places:
+        """Targets of a piece whose intervals whole-numbered tables narrow too far, where that is certain."""
+        weak = self._weak_in(r, piece)
+        if not weak.size:
+            return weak
+        places, spread = piece, self._spread(r, piece, self.floor[r])
         found = []
         for target in weak:
             at, settled = np.searchsorted(places, [target]), True
