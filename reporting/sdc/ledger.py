@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from reporting.sdc.shape import FigureKey
@@ -155,15 +155,21 @@ def joint(
 
     A release whose figures have no place at all, of pieces counted for this alone, says what a guess can't.
     What is shown on all sides of a relation is left out, and so is what no chain of unknown counts joins to
-    the new table. Relations are stated only where they are true of the true counts.
+    the new table, or ended 24 months before it. Relations are stated only where they are true of the true
+    counts.
     """
     return _Build(_connected(earlier, new), new, threshold).joint(width=width, strict=strict)
 
 
 def _connected(earlier: Sequence[Said], new: Said) -> list[Said]:
-    """The earlier releases that overlap the new one, or one that does, in the order they were taken."""
+    """The earlier releases that overlap the new one, or one that does, in the order they were taken.
+
+    What ended long before the new one starts is left out: else windows that follow on one another would drag
+    all that was ever said along.
+    """
+    since = new.period[0] - _LONG
     found: list[Said] = [new]
-    waiting = [said for said in earlier if said is not new]
+    waiting = [said for said in earlier if said is not new and said.period[1] > since]
     while more := [said for said in waiting if any(overlaps(said, one) for one in found)]:
         found += more
         waiting = [said for said in waiting if said not in more]
@@ -572,6 +578,7 @@ class _Build:
         }
 
 
+_LONG = timedelta(days=731)
 _FLAGS = ("forced", "hidden", "sensitive", "slack", "network")
 _FEW = 3
 
