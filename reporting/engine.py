@@ -45,6 +45,7 @@ from reporting.sdc import (
     Relation,
     Said,
     Sum,
+    Unprotectable,
     protect,
 )
 from reporting.sdc.own import OwnTable, own_table
@@ -158,6 +159,7 @@ def run_network(
         reporting = sorted(row[0] for row in cursor.fetchall())
         if name in cubes():
             cube = cubes()[name]
+            _keep_apart(cube, period, earlier)
             raw = _laid_out(cube, cursor, period, as_of, reporting, expected, label, views or cube.views)
         else:
             found = measures()[name]
@@ -204,6 +206,22 @@ def run_form(form: GrantForm, period: Period, actor: Actor, *, award: Award | No
             zone=settings.TIME_ZONE,
             award=award,
         )
+
+
+def _keep_apart(cube: Cube, period: Period, earlier: Sequence[Said]) -> None:
+    """Refuse a period that overlaps another one of a cube whose values are true of one period only: no
+    equation holds between the two, so nobody could say what a reader finds out from both."""
+    blocking = [
+        one.release
+        for one in earlier
+        if cube.periods_apart
+        and cube.universe in one.universes
+        and one.period != (period.start, period.end)
+        and one.period[0] < period.end
+        and period.start < one.period[1]
+    ]
+    if blocking:
+        raise Unprotectable("The periods of such a table may not overlap.", blocking)
 
 
 def _laid_out(

@@ -15,7 +15,8 @@ from reporting import engine
 from reporting.measures import Period, contacts, cube, cubes, flows, offers, services
 from reporting.measures.dimensions import GROUPS_OF_SERVICES, dimensions, view_of
 from reporting.measures.stages import one_race
-from reporting.sdc import Shown
+from reporting.sdc import Shown, Unprotectable
+from tests.reporting.test_pipeline import network, sign
 
 YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
 ZONE = ZoneInfo("America/Chicago")
@@ -364,3 +365,23 @@ def test_a_cube_is_counted_through_the_counting_door_of_one_agency_too(world, na
     with world.acting("A") as actor, counting(actor, network=False) as cursor:
         rows = list(cubes()[name].find(cursor, YEAR, YEAR.ends_at, [agency.pk]))
     assert rows and {row[-2] for row in rows} == {agency.pk}
+
+
+def test_periods_of_a_cube_with_values_of_one_period_never_overlap(world):
+    """Unmet by March may be met by December: the two tables are about the same needs and no sum joins them."""
+    for letter in "ABC":
+        sign(world, letter)
+        for _ in range(12):
+            client = world.client(letter)
+            world.touchpoint(letter, client, occurred_at=at(2, 1))
+            world.referral(client, sent_at=at(2, 1))
+    spring = Period(date(2025, 1, 1), date(2025, 4, 1))
+    actor = network(world)
+    said = engine.run_network("unmet_need", spring, actor, release="spring").said
+    with pytest.raises(Unprotectable) as refused:
+        engine.run_network("unmet_need", YEAR, actor, earlier=[said])
+    assert refused.value.blocking == ("spring",)
+    summer = Period(date(2025, 4, 1), date(2025, 7, 1))
+    assert engine.run_network("unmet_need", summer, actor, earlier=[said])
+    assert engine.run_network("unmet_need", spring, actor, earlier=[said])
+    assert engine.run_network("contacts_by_sector", YEAR, actor, earlier=[said])
