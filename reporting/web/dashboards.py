@@ -34,7 +34,7 @@ class Part:
     """One figure of a page: its measure, and how it is looked at until a reader chooses.
 
     `views` are looked at first, the first that was released; `across` is the axis of the columns, `picks`
-    the axis whose value the picture shows one of.
+    the axis whose value the picture shows one of, and `value` which one at first.
     """
 
     measure: str
@@ -42,6 +42,7 @@ class Part:
     views: tuple[View, ...] = ()
     across: str = ""
     picks: str = ""
+    value: str = ""
     say: Text = ""
 
 
@@ -120,6 +121,7 @@ class Question(AgencyView):
             "picture": charts.picture(
                 drawing_of(table, lens), look=charts.Look(name=name, names=looked.known)
             ),
+            "narrowed": reading.name_of(lens.value, lens.picked, looked.known) if lens.picked else "",
             "grid": grid,
             "caveats": grid.caveats,
             "downloads": [
@@ -151,6 +153,8 @@ class Question(AgencyView):
         else:
             view = self._first_view(part, table, views)
         value = request.GET.get("only", "") if is_cut or (part is self.parts[0] and not measure) else ""
+        if not value and part.picks in view and part.value in table.axes[part.picks]:
+            value = part.value
         lens = figures.lens_of(table, view, value, across=part.across, picks=part.picks)
         return Looked(part, found, table, lens, known)
 
@@ -305,14 +309,20 @@ class Given(Question):
     page, title = "given", gettext_lazy("What was given, and what was missing?")
     parts = (
         Part("services", gettext_lazy("Services given"), views=(("service_group",),)),
-        Part("offers", gettext_lazy("Referrals, and what became of them"), views=(("outcome",),)),
         Part(
             "unmet_need",
-            gettext_lazy("Asked for, and not found"),
+            gettext_lazy("Asked for, found or not found"),
             views=(("met", "need_group"), ("met",)),
             across="met",
+            picks="met",
+            value="unmet",
         ),
-        Part("served", gettext_lazy("Clients who got each kind of service"), views=(("service_group",),)),
+        Part("offers", gettext_lazy("Referrals, and what became of them"), views=(("outcome",),)),
+        Part(
+            "served",
+            gettext_lazy("Clients who got each kind of service"),
+            views=(("service_group",),),
+        ),
     )
 
 

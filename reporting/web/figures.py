@@ -83,6 +83,8 @@ def lens_of(table: Table, view: View, value: str = "", *, across: str = "", pick
         picked = picks if picks in view else view[0]
     rest = [axis for axis in view if len(view) < 3 or axis != picked]
     shortest = min(reversed(rest), key=lambda axis: len(table.axes[axis]))
+    # From where goes down, to where goes across.
+    across = view[1] if is_flow(view) else across
     columns = "" if len(rest) < 2 else across if across in rest else shortest
     (rows,) = [axis for axis in rest if axis != columns]
     choices = reading.values_of(table, picked) if picked else [""]

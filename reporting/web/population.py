@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from agencies.models import CountyMap
 from reporting import charts, reading
 from reporting.reading import Names, Table
-from reporting.sdc import Shown
+from reporting.sdc import Cell, Shown
 from reporting.web.figures import Lens, is_flow
 
 
@@ -116,7 +116,7 @@ def representation(table: Table, axis: str, known: Names) -> dict[str, Any] | No
         rows.append(
             [
                 reading.name_of(value, axis, known),
-                {"kind": reading.kind(cell)} if share is None else _("%(percent)d %%") % {"percent": share},
+                _share(cell, share),
                 _("%(percent)d %%") % {"percent": round(100 * lives)},
                 {"kind": reading.kind(cell)} if index is None else f"{index:.1f}",
             ]
@@ -131,3 +131,12 @@ def representation(table: Table, axis: str, known: Names) -> dict[str, Any] | No
         "rows": rows,
         "source": maps.source,
     }
+
+
+def _share(cell: Cell | None, percent: int | None) -> Any:
+    """For `cell.html`: somebody is never said to be 0 %."""
+    if percent is None:
+        return {"kind": reading.kind(cell)}
+    if percent == 0 and reading.kind(cell) == "value":
+        return _("under 5 %%") % {}
+    return _("%(percent)d %%") % {"percent": percent}

@@ -169,7 +169,7 @@ def _upload(rows: Rows, letter: str) -> str:
 def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
     from agencies.models import Agency, County, Invitation, Membership, User
     from referrals.models import Disclosure, Offer, Referral
-    from reporting.models import Release, SavedView
+    from reporting.models import Proposal, Release, SavedView, Specification
 
     world = rows.world
     if model is Offer and (model, f"to {letter}") not in rows.made:
@@ -193,6 +193,8 @@ def _row(model: type[models.Model], rows: Rows, letter: str) -> models.Model:
             Membership: lambda: Membership.objects.get(user=world.person(letter)),
             Invitation: lambda: _invitation(rows, letter),
             Release: lambda: _release(rows, letter),
+            Proposal: lambda: _proposal(rows, letter),
+            Specification: lambda: _specification(rows, letter),
             SavedView: lambda: SavedView.objects.create(user=world.person(letter), page="who"),
         }
         rows.made[model, letter] = platform[model]()
@@ -217,6 +219,13 @@ def _proposal(rows: Rows, letter: str) -> models.Model:
 
     year = 2024 if letter == "A" else 2023
     return waiting(rows.world, "pipeline", Period(date(year, 1, 1), date(year + 1, 1, 1)))
+
+
+def _specification(rows: Rows, letter: str) -> models.Model:
+    """A table that is released for each period."""
+    from tests.reporting.releasing import approved
+
+    return approved(rows.world, grid="quarter" if letter == "A" else "year")
 
 
 def _release(rows: Rows, letter: str) -> models.Model:

@@ -33,6 +33,7 @@ NO_PAGE = {
     "reporting:grant_answers": "takes what is sent", "unlock": 'stands as "locked"', "home": 'stands as "the first page"',
     **dict.fromkeys(("referrals:import_problems", "referrals:import_refused", "mfa_download_recovery_codes"), "a file"),
     **dict.fromkeys(("reporting:figure_download", "reporting:own_download", "reporting:grant_file"), "a file"),
+    "reporting:before_download": "a file", "reporting:saved_act": "takes what is sent",
     **dict.fromkeys(("referrals:cards_open", "referrals:cards_all", "referrals:cards_older"), "bytes, for a script"),
     **dict.fromkeys(("referrals:card_save", "referrals:cards_reseal"), "takes what a script sends"),
     **dict.fromkeys(("referrals:cards_whose", "referrals:cards_save_many"), "takes what a script sends"),
