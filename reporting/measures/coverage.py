@@ -41,7 +41,7 @@ _STEPS = ((7, Recency.WEEK), (30, Recency.MONTH), (90, Recency.QUARTER))
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """An agency that is expected to report, and the day of its last record: None where none may be counted."""
+    """An agency expected to report, and the day of its last record: None where none may be counted."""
 
     agency: int
     sector: str

@@ -101,8 +101,8 @@ def the_measures() -> str:
     return _page(
         "Measures",
         "Every number about many people has one definition, in `reporting/measures/`. Periods are half-open: "
-        "the last day named is the first that no longer counts. A new one is one function there under `@cube`, "
-        "which returns a row for each atom and agency: its values, the agency, the count.",
+        "the last day named is the first that no longer counts. A new one is one function under `@cube` that "
+        "returns a row for each atom and agency: its values, the agency, the count.",
         *(
             f"## {measure.title}\n\n`{name}`, version {measure.version}. Counts: {measure.counts}. "
             f"Does not show: {measure.does_not_show}\n\n{' '.join((measure.find.__doc__ or '').split())}\n"
