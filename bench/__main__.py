@@ -24,6 +24,7 @@ PARTS = (
     "tokens",
     "protect",
     "ledger",
+    "dashboards",
 )
 
 
@@ -34,7 +35,19 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
     import django
 
     django.setup()
-    from bench import importing, keyholders, ledger, linkage, linking, network, pages, protect, sealing, vault
+    from bench import (
+        dashboards,
+        importing,
+        keyholders,
+        ledger,
+        linkage,
+        linking,
+        network,
+        pages,
+        protect,
+        sealing,
+        vault,
+    )
     from casehub import running
 
     running.prepare()
@@ -60,6 +73,8 @@ def _measure(report: figures.Report, parts: list[str], hub: Hub, size: str) -> N
             protect.run(report)
         if "ledger" in parts:
             ledger.run(report)
+        if "dashboards" in parts:
+            dashboards.run(report, hub, folder / "dashboards")
 
 
 def main() -> None:

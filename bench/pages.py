@@ -104,9 +104,9 @@ def signed_in(user: User) -> Browser:
 class Line:
     """A kept-open connection to the hub, as a browser holds one."""
 
-    def __init__(self, port: int, browser: Browser) -> None:
+    def __init__(self, port: int, browser: Browser, *, first: str = "") -> None:
         self._line = http.client.HTTPConnection("127.0.0.1", port)
-        browser.get(reverse("referrals:contact_new"))
+        browser.get(first or reverse("referrals:contact_new"))
         self._cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in browser.cookies.items())
 
     def get(self, path: str) -> tuple[str, float]:
