@@ -8,20 +8,22 @@ import json
 import numpy as np
 
 from bench import figures
+from bench.optimum import cheapest
 from reporting.sdc import pattern
 from reporting.sdc.certificate import verify
 from reporting.sdc.proofs import Proofs
 from reporting.sdc.rules import readers
+from reporting.sdc.second_opinion import audit
 from reporting.sdc.solve import protected
 from reporting.sdc.system import System, read
 from tests.reporting.sdc import invented
 
 _SEED = bytes(32)
-_LINKED = 50
+_LINKED, _BEST = 50, 12
 
 
 def run(report: figures.Report) -> None:
-    """Adds every figure. Takes about a minute."""
+    """Adds every figure. Takes some minutes."""
     rng = np.random.default_rng(1)
     wide, large = invented.two_way(rng, 50, 20), invented.counties(rng)
     for what, table, goal, times in (
@@ -39,12 +41,15 @@ def run(report: figures.Report) -> None:
         bare = figures.timed(lambda s=system: _naive(s))
         report.add(figures.Figure(what, "s", seconds, bare=bare, goal=goal))
         text = json.dumps(results[-1])
+        auditing = [figures.timed(lambda t=table, r=results: audit(t, r[-1]["shown"]))]
+        report.add(figures.Figure("the same attacked by other code", "s", auditing))
         checking = [figures.timed(lambda t=text: verify(json.loads(t))) for _ in range(5)]
         report.add(figures.Figure("its certificate verified", "s", checking, goal=0.1))
         beside = set(results[-1]["secondary"])
         cost = sum(pattern.cost_of(system)[at] for at, name in enumerate(system.ids) if name in beside)
         report.note(f"{what}: {len(beside)} secondary cells, cost {cost:.0f}; naive {_said(system, naive)}")
     _linked(report)
+    _history(report)
     report.note(
         "Measured on other tables of this shape on 2 processors: GaussSuppression 1.2.3 3.2 to 3.8 s with 10"
         " holes, with intervals 204 s and none; sdcTable 0.34 SIMPLEHEURISTIC not done in 900 s."
@@ -63,7 +68,25 @@ def _linked(report: figures.Report) -> None:
         naive += float(pattern.cost_of(system)[flags & ~found[0].targets].sum())
         holes += _weak(system, flags)
     report.add(figures.Figure("margins of a hidden three-way, three tries", "s", seconds, at_p95=True))
+    small = [invented.linked(np.random.default_rng([12, number]), (4, 3, 3)) for number in range(_BEST)]
+    best = [(cheapest(table), pattern.choose(read(table), seed=_SEED, tries=3).cost) for table in small]
+    ratios = [ours / least for least, ours in best if least]
+    report.note(
+        f"Against the proven optimum of {len(ratios)} small linked tables that need something (of {_BEST};"
+        f" half a minute each): {np.mean(ratios):.3f} of its cost on average, {max(ratios):.3f} at worst."
+    )
     report.note(f"{_LINKED} linked tables: cost {cost:.0f}; naive {naive:.0f}, with {holes} cells left open")
+
+
+def _history(report: figures.Report) -> None:
+    """24 tables of 176 cells, months and quarters, each with all that was shown before it."""
+    answers: list[dict[str, int]] = []
+    say = lambda q: answers.append(protected(read(q), _SEED).shown)  # noqa: E731
+    questions = invented.history(np.random.default_rng(3), 24, answers)
+    seconds = [figures.timed(lambda q=question: say(q)) for question in questions]
+    report.add(
+        figures.Figure("24 releases of 176 cells, five agencies, together", "s", [sum(seconds)], goal=60.0)
+    )
 
 
 def _naive(system: System) -> pattern.Flags:

@@ -1,6 +1,7 @@
 """Invented tables for the disclosure engine: all counts come from a seeded generator."""
 
 import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,43 @@ def with_agencies(table: Table, rng: np.random.Generator, names: int = 5) -> Tab
         for cell in table["cells"]
     ]
     return {**table, "cells": cells}
+
+
+def history(rng: np.random.Generator, releases: int, answers: list[Mapping[str, int]]) -> Iterator[Table]:
+    """Months and quarters of 176 cells and five agencies, each with all that was shown before it.
+
+    The caller appends to `answers` what is shown of each before it asks for the next.
+    """
+    cells: dict[str, Table] = {}
+    relations: list[Table] = []
+    forced: set[str] = set()
+    hidden: set[str] = set()
+    month = 0
+    for number in range(releases):
+        quarter = number % 4 == 3
+        now = f"quarter {month}" if quarter else f"month {month}"
+        table = with_agencies(two_way(rng, 15, 10, mean=40), rng)
+        new = {f"{now}: {cell['id']}": cell for cell in table["cells"]}
+        if quarter:
+            for name, cell in new.items():
+                parts = [f"month {n}: {cell['id']}" for n in range(month - 3, month)]
+                by = {agency: sum(cells[part]["by"][agency] for part in parts) for agency in cell["by"]}
+                new[name] = {"value": sum(cells[part]["value"] for part in parts), "by": by}
+                relations.append({"total": name, "parts": parts})
+        cells |= {name: {**cell, "id": name} for name, cell in new.items()}
+        relations += [
+            {"total": f"{now}: {line['total']}", "parts": [f"{now}: {part}" for part in line["parts"]]}
+            for line in table["relations"]
+        ]
+        yield {
+            "cells": list(cells.values()),
+            "relations": list(relations),
+            "forced": sorted(forced),
+            "hidden": sorted(hidden),
+        }
+        forced |= answers[-1].keys()
+        hidden |= new.keys() - answers[-1].keys()
+        month += not quarter
 
 
 def _name(at: tuple[Any, ...]) -> str:

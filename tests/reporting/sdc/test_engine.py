@@ -277,6 +277,18 @@ class TestForcedAndRefused:
             read(table)
 
 
+@pytest.mark.slow
+def test_two_years_of_releases_hold_together():
+    answers = []
+    for question in invented.history(np.random.default_rng(3), 24, answers):
+        answers.append(run(question)["shown"])
+        last = question
+    shown = {
+        name: n for name, n in ((c["id"], c["value"]) for c in last["cells"]) if name in set(last["forced"])
+    }
+    assert audit(last, {**shown, **answers[-1]}).exposed == ()
+
+
 class TestSeed:
     def test_the_same_seed_gives_the_same_table(self):
         table = invented.linked(np.random.default_rng([10, 1]))
