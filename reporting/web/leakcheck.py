@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from agencies.doors import AgencyView
 from agencies.roles import Permission
 from reporting.leakcheck import Hints, Report, Unreadable, check
+from reporting.web.places import tabs
 
 MAX_BYTES = 2 * 2**20
 """Of a file on the page: it travels back inside the form, below DATA_UPLOAD_MAX_MEMORY_SIZE."""
@@ -84,7 +85,11 @@ class Check(AgencyView):
     needs = Permission.REPORT_NETWORK
 
     def get(self, request: HttpRequest, form: FileForm | None = None) -> HttpResponse:
-        return respond(request, "reporting/leakcheck.html", {"form": form or FileForm()})
+        return respond(
+            request,
+            "reporting/leakcheck.html",
+            {"form": form or FileForm(), "tabs": tabs(self.actor, "leakcheck")},
+        )
 
     def post(self, request: HttpRequest) -> HttpResponse:
         again = "kept" in request.POST
@@ -103,7 +108,11 @@ class Check(AgencyView):
             fresh = FileForm(request.POST, request.FILES)
             fresh.add_error("file", refusal.sentence.say(_))
             return self.get(request, fresh)
-        return respond(request, "reporting/leakcheck_found.html", _page(report, content))
+        return respond(
+            request,
+            "reporting/leakcheck_found.html",
+            {**_page(report, content), "tabs": tabs(self.actor, "leakcheck")},
+        )
 
 
 def _too_large() -> str:
