@@ -91,7 +91,7 @@ def _rows(hub: Hub):  # type: ignore[no-untyped-def]
             "county_id": county,
             "trafficking_status": "(ARRAY['possible', 'confirmed', 'not_asked'])[1 + g %% 3]",
         },
-        f"generate_series(1, {ROWS}) AS g JOIN bench_client c ON c.n = (g * 7919) %% {clients}",
+        f"generate_series(1, {ROWS}) AS g JOIN bench_client c ON c.n = (g::bigint * 7919) %% {clients}",
         {"ids": ids, "sectors": sectors, "kinds": kinds},
     )
     hub.ask("DROP TABLE bench_client")
