@@ -69,7 +69,9 @@ def request(
     if Proposal.objects.filter(label=wanted.label, state__in=OPEN).exists():
         raise AlreadyThere("asked")
     hub = Agency.objects.get(pk=current_actor().agency_id)
-    made = Proposal.objects.create(wanted_by_id=who, hub=hub, specification=None, **publishing.facts(wanted))
+    # What a nation said to the plan holds for its corrections too.
+    plan = replaces.specification if replaces else None
+    made = Proposal.objects.create(wanted_by_id=who, hub=hub, specification=plan, **publishing.facts(wanted))
     ledger.record("table.wanted", made)
     jobs.enqueue("draw_table", proposal=str(made.pk))
     return made

@@ -254,13 +254,16 @@ def draw(wanted: Wanted) -> Drawn:
             break
     if best is None:
         raise blocked or Unprotectable("there is nothing to draw")
-    check(best)
+    check(wanted, best)
     return best
 
 
-def check(drawn: Drawn) -> None:
-    """Hold a drawn table against its certificate and the attacker's report. Raises NotCertified."""
+def check(wanted: Wanted, drawn: Drawn) -> None:
+    """Hold a drawn table against its certificate, the attacker's report and what was asked for. Raises
+    NotCertified."""
     wrong = verify(drawn.certificate)
+    if drawn.table.policy.mode != wanted.mode:
+        wrong.append("The table is protected in another way than was asked for.")
     if drawn.attack["exact"] or drawn.attack["narrow"]:
         wrong.append("The attacker works out a hidden figure.")
     if wrong:
@@ -269,7 +272,7 @@ def check(drawn: Drawn) -> None:
 
 def write(wanted: Wanted, drawn: Drawn, *, requested_by: int, decided_by: int) -> Release:
     """The release, with what it counted. Called in turn and inside the hub's door. Raises NotCertified."""
-    check(drawn)
+    check(wanted, drawn)
     made = Release.objects.create(
         label=wanted.label,
         measure=wanted.measure,

@@ -147,7 +147,7 @@ def test_the_database_itself_wants_two_people(world, what):
     network(world)
     one, now = world.person("HUB", "coordinator"), timezone.now()
     waiting, made = asked(world, wanted(world)), released(world, "anonymous_contacts", YEAR)
-    with pytest.raises(IntegrityError, match="second_person|two_people"), transaction.atomic():
+    with pytest.raises(IntegrityError, match=r"second_person|two_people"), transaction.atomic():
         if what == "specification":
             Specification.objects.create(
                 measure="who",
@@ -413,6 +413,33 @@ def test_a_nation_that_allows_is_counted_and_both_ledgers_say_so(world):
     answers(world, True, specification=plan)
     assert table(released(world, "pipeline", YEAR))[ENTERED] == Shown(60)
     assert entries(world, "T", "table.allowed") == 1 and entries(world, "HUB", "table.allowed_there") == 1
+
+
+def test_a_nation_is_in_the_correction_of_what_it_allowed(world):
+    nation(world)
+    plan = approved(world, grid=Grid.QUARTER)
+    answers(world, True, specification=plan)
+    first = released(world, "pipeline", QUARTER)
+    for letter in "ABCT":
+        identify(world, letter, 20)
+    second = corrected(world, first)
+    assert world.agency("T").pk in second.agencies and table(second)[ENTERED] == Shown(140)
+
+
+def test_a_rounded_table_for_anybody_says_multiples_of_five_and_nothing_else(world):
+    network(world, people=43)
+    made = released(world, "pipeline", QUARTER, scope=Scope.PUBLIC, mode=Mode.ROUNDED)
+    counts = [cell.value for cell in table(made).cells.values() if isinstance(cell, Shown)]
+    assert any(counts) and all(count % 5 == 0 for count in counts)
+
+
+def test_sabotage_a_table_protected_in_another_way_is_not_written(world, monkeypatch):
+    network(world)
+    run = publishing.engine.run_network
+    suppressed = lambda *args, **how: run(*args, **how | {"mode": publishing.Mode.SUPPRESSED})  # noqa: E731
+    monkeypatch.setattr(publishing.engine, "run_network", suppressed)
+    with pytest.raises(releases.NotCertified):
+        released(world, "pipeline", YEAR, scope=Scope.PUBLIC, mode=Mode.STRICT)
 
 
 def test_a_nation_takes_its_word_back_before_the_decision(world):
