@@ -153,10 +153,15 @@ class _Ahead:
                 break
             cost = np.zeros(len(self._least))
             cost[weak] = chance.uniform(0.5, 1.5, len(weak)) * (-1 if turn % 2 == 0 else 1)
-            self._solve(cost, False, box=np.isin(np.arange(len(cost)), weak), size=width + 1)
+            self._solve(cost, False, box=weak, size=max(width, far.max()) + 1)
         found = {}
         for name, at, least in zip(reach, places, far, strict=True):
-            if self._weak(np.array([at]), np.array([least]), width)[0]:
+            one = np.array([at]), np.array([least])
+            if self._weak(*one, width)[0]:
+                cost = np.zeros(len(self._least))
+                cost[at] = -1.0
+                self._solve(cost, False)
+            if self._weak(*one, width)[0]:
                 low, high = self.bounds(name)
                 if high - low < width or high < least:
                     found[name] = (low, high)
@@ -166,7 +171,7 @@ class _Ahead:
         low, high = self._low[places], self._high[places]
         return ~((high - low > width - _EPS) & (high > far - _EPS))
 
-    def _solve(self, cost: Any, whole: bool, box: Any = None, size: int = 0) -> float:
+    def _solve(self, cost: Any, whole: bool, box: Any = None, size: float = 0) -> float:
         most = np.full(len(cost), np.inf)
         if box is not None and np.isfinite(self._low).all():
             most[box] = self._high[box] + size

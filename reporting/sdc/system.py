@@ -81,7 +81,7 @@ class System:
 
 def read(data: Any) -> System:
     """The system of a table in the JSON form of `./dev protect`; raises Malformed."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, Mapping) or "cells" not in data:
         raise Malformed("A table is a JSON object with cells and relations.")
     if unknown := sorted(set(data) - _KEYS):
         raise Malformed(f"A table has no {unknown[0]!r}.")
@@ -105,7 +105,7 @@ def read(data: Any) -> System:
             raise Malformed(f"Agencies brought more into {name!r} than there are.")
 
     def place(name: Any) -> int:
-        if name not in at:
+        if not isinstance(name, str) or name not in at:
             raise Malformed(f"There is no cell {name!r}.")
         return at[name]
 
@@ -123,7 +123,7 @@ def read(data: Any) -> System:
         raise Malformed(f"The parts of {total!r} do not add up to it.")
     known: dict[str, dict[int, int]] = {}
     for one in _list(data, "known"):
-        if not isinstance(one, Mapping) or not isinstance(one.get("cells"), Mapping):
+        if not isinstance(one, Mapping) or not isinstance(one.get("cells"), Mapping) or not one.get("scope"):
             raise Malformed("What is known needs a scope and cells.")
         mine = known.setdefault(str(one.get("scope")), {})
         for name, n in one["cells"].items():
@@ -181,6 +181,7 @@ def matrix_of(rows: list[tuple[int, list[int]]], width: int) -> sparse.csr_array
     )
 
 
+_MOST = 1_000_000_000
 _KEYS = {
     "threshold",
     "width",
@@ -218,8 +219,8 @@ def _list(data: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _count(value: Any, what: str) -> int:
-    if type(value) is not int or value < 0:
-        raise Malformed(f"{what} must be a whole number, 0 or more.")
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise Malformed(f"{what} must be a whole number from 0 to {_MOST:,}.")
     return value
 
 

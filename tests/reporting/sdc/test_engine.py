@@ -1,11 +1,12 @@
 """The disclosure engine against known answers, random linked tables and an attacker of other code."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
 
-from reporting.sdc import certificate, pattern, proofs, rules
+from reporting.sdc import certificate, command, pattern, proofs, rules
 from reporting.sdc.attacker import attack
 from reporting.sdc.certificate import certify, verify
 from reporting.sdc.pattern import Refused, choose
@@ -269,8 +270,28 @@ class TestForcedAndRefused:
             },
             {"cells": [{"id": "a", "value": 5, "by": {"x": 6}}]},
             {"cells": [], "surprise": 1},
+            {},
+            {"cells": [{"id": "a", "value": 10**30}]},
+            {"cells": [{"id": "a", "value": 1}], "relations": [{"total": "a", "parts": [["a"]]}]},
+            {"cells": [{"id": "a", "value": 1}], "forced": [{}]},
+            {"cells": [{"id": "a", "value": 1}], "known": [{"cells": {"a": 1}}]},
+            {"cells": [{"id": "a", "value": 1}], "dominance": 0},
         ],
-        ids=["list", "negative", "twice", "unknown", "sums", "by", "key"],
+        ids=[
+            "list",
+            "negative",
+            "twice",
+            "unknown",
+            "sums",
+            "by",
+            "key",
+            "empty",
+            "huge",
+            "nested",
+            "forced",
+            "scope",
+            "dominance",
+        ],
     )
     def test_what_is_no_table_is_said_to_be_none(self, table):
         with pytest.raises(Malformed, match=r"\.$"):
@@ -287,6 +308,57 @@ def test_two_years_of_releases_hold_together():
         name: n for name, n in ((c["id"], c["value"]) for c in last["cells"]) if name in set(last["forced"])
     }
     assert audit(last, {**shown, **answers[-1]}).exposed == ()
+
+
+class TestCommands:
+    @pytest.fixture
+    def files(self, tmp_path):
+        def write(table):
+            (tmp_path / "table.json").write_text(json.dumps(table))
+            return ["--file", str(tmp_path / "table.json"), "--json", str(tmp_path / "out.json")]
+
+        return write, lambda: json.loads((tmp_path / "out.json").read_text())
+
+    def test_protect_writes_what_verify_release_believes(self, files, capsys):
+        write, out = files
+        assert command.protect(write(invented.linked(np.random.default_rng([5, 1])))) == 0
+        result = out()
+        assert set(result) == {"shown", "suppressed", "secondary", "certificate", "audit", "seconds"}
+        assert result["audit"]["exact"] == result["audit"]["narrow"] == 0
+        path = files[0]({})[3]
+        assert command.verify_release([path]) == 0
+        assert "The certificate holds" in capsys.readouterr().out
+
+    def test_what_can_not_be_protected_is_refused_with_what_blocks_it(self, files, capsys):
+        write, out = files
+        assert command.protect(write({**invented.of_grid(((3, 20), (40, 50))), "forced": ["0/0"]})) == 3
+        assert (out()["blocked"], out()["blocking"]) == (["0/0"], ["0/0"])
+        assert capsys.readouterr().err.endswith(".\n")
+
+    def test_bad_input_is_said_in_a_sentence(self, files, capsys):
+        write, _ = files
+        assert command.protect(write({"cells": [{"id": "a", "value": -1}]})) == 2
+        assert command.protect([*write({"cells": []}), "--seed", "no"]) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 2 and all(one.startswith("protect: ") and one.endswith(".") for one in said)
+
+    def test_nothing_is_written_where_other_code_finds_a_hole(self, files, monkeypatch, capsys):
+        write, out = files
+        monkeypatch.setattr(command, "protected", lambda system, seed: _Careless(system))
+        assert command.protect(write(invented.of_grid(((3, 20), (40, 50))))) == 4
+        assert "0/0 (3 to 3)" in capsys.readouterr().err
+        with pytest.raises(FileNotFoundError):
+            out()
+
+
+class _Careless:
+    """An engine that shows everything."""
+
+    def __init__(self, system):
+        self._shown = dict(zip(system.ids, system.values.tolist(), strict=True))
+
+    def to_data(self):
+        return {"shown": self._shown}
 
 
 class TestSeed:
