@@ -39,7 +39,7 @@ ABOUT = Provenance(
 )
 WIDTH = Policy().width
 quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-tiny = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+tiny = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 deep = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 
 SIDE, NETWORK = st.integers(2, 4), st.integers(3, 12)
