@@ -186,6 +186,8 @@ STAFF_AND_DIRECTORY: Mapping[str, Set[str]] = {
     "axes.AccessAttempt": {"ip_address", "username"},
     "axes.AccessFailureLog": {"ip_address", "username"},
     "axes.AccessLog": {"ip_address", "username"},
+    "referrals.Opening": {"phone"},
+    "referrals.OpeningPost": {"phone"},
     "usersessions.UserSession": {"ip"},
 }
 

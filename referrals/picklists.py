@@ -1206,6 +1206,27 @@ class DeclineReason(Picklist, source="casehub; HMIS 4.20.D ReferralResult"):
     OTHER = "other", _("Another reason"), "provider"
 
 
+class Accepted(Picklist, source="casehub; HMIS 2.07.4 household types", several=True):
+    """Whom a service takes on. Several may hold; none said is a question for the phone."""
+
+    WOMEN = "women", _("Women")
+    MEN = "men", _("Men")
+    ALL_GENDERS = "all_genders", _("People of every gender")
+    FAMILIES = "families", _("Parents with their children")
+    MINORS = "minors", _("Minors on their own")
+    PETS = "pets", _("Pets")
+
+
+class Wait(Picklist, source="casehub"):
+    """How long people on a list wait: never how many they are, which would count clients."""
+
+    NONE = "none", _("No wait")
+    WEEK = "week", _("Up to a week")
+    MONTH = "month", _("Up to a month")
+    LONGER = "longer", _("More than a month")
+    CLOSED = "closed", _("The list is closed")
+
+
 class ShredReason(Picklist, source="casehub"):
     """Why a client's identity was shredded."""
 

@@ -1,5 +1,6 @@
 """The nouns of the casework, one file a family. Every table stands behind its agency's wall."""
 
+from referrals.models.availability import Opening, OpeningPost
 from referrals.models.cards import ContactCard
 from referrals.models.clients import Client, ClientOpenedTo, Restriction
 from referrals.models.contacts import Draft, FollowUp, Screening, Touchpoint
@@ -52,6 +53,8 @@ __all__ = [
     "LinkToken",
     "LinkedPerson",
     "Offer",
+    "Opening",
+    "OpeningPost",
     "Referral",
     "RefusedRows",
     "ReleaseOfInformation",

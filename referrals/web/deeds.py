@@ -55,6 +55,8 @@ SAID: dict[str, Promise] = {
     "offer.accepted": gettext_lazy("Accepted an offer"),
     "offer.declined": gettext_lazy("Declined an offer"),
     "offer.waitlisted": gettext_lazy("Put an offer on the waitlist"),
+    "opening.posted": gettext_lazy("Posted what is free"),
+    "opening.withdrawn": gettext_lazy("Took a post about what is free down"),
     "referral.sent": gettext_lazy("Sent a referral"),
     "release.came_back": gettext_lazy("Took back again what a restored backup had brought back"),
     "release.not_wanted": gettext_lazy("Noted that a client does not want to be counted"),

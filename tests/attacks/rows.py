@@ -18,10 +18,10 @@ from django.db import models
 from django.utils import timezone
 
 from agencies import vault
-from agencies.models import Agency, County, SharingAgreement, User
+from agencies.models import Agency, County, Project, SharingAgreement, User
 from agencies.privacy import subject_column
 from agencies.scope.rows import PLATFORM
-from referrals.models import Client, Handover, ReleaseOfInformation
+from referrals.models import Client, Handover, OpeningPost, ReleaseOfInformation
 from tests.world import World
 
 OURS = ("agencies", "referrals", "reporting")
@@ -306,7 +306,20 @@ def _count_objection(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str
     return {"client": rows.fresh(Client, letter)}
 
 
+def _opening_post(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """One that takes down what stood: its opening is nobody else's to read."""
+    return {"is_withdrawn": True}
+
+
+def _opening(rows: Rows, letter: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """What its post says of a project of its own."""
+    post = facts.get("post") or rows.fresh(OpeningPost, letter, project=rows.fresh(Project, letter))
+    return {"post": post, "project": post.project, "kind": post.kind}
+
+
 KNOWS = {
+    "Opening": _opening,
+    "OpeningPost": _opening_post,
     "CountObjection": _count_objection,
     "ClientOpenedTo": _opened_to,
     "Offer": _offer,

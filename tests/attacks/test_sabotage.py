@@ -19,6 +19,8 @@ from referrals.models import (
     Client,
     CompelledDisclosure,
     Disclosure,
+    Opening,
+    OpeningPost,
     ReleaseOfInformation,
     Restriction,
     SigningRule,
@@ -133,7 +135,7 @@ class Wall:
         return self.bench.count(f"{table} WHERE agency_id = %s", self.id["A"]) == 0
 
     def every_agency_reads_what_is_published(self, table: str) -> bool:
-        """R has a hand-over key on a signed agreement, which shares tokens."""
+        """R has a hand-over key on a signed agreement, which shares tokens, and says what is free."""
         self.app("S")
         return self.bench.count(f"{table} WHERE agency_id = %s", self.id["R"]) == 1
 
@@ -168,6 +170,10 @@ class Wall:
         column = key.columns[0]
         child, parent = self.tables[key.table], self.tables[key.parent]
         row = POINTING.get((key.table, column), self.rows.made[child, "B"])
+        if getattr(child, "append_only", False):  # only a new row can point anywhere
+            self.app("A")
+            there = str(self.rows.spare[parent, "B"].pk)
+            return bool(self._copy(key.table, column, there) == f"ForeignKeyViolation {key.name}")
         self.app("B")
         said = self.bench.tried(
             f"UPDATE {key.table} SET {column} = %s WHERE id = %s",
@@ -251,7 +257,7 @@ class Wall:
         facts = {"id": row, "measure": "pipeline", "views": "[]", "scope": "partners", "mode": "suppressed"}
         facts |= {"grid": "month", "reason": ""}
         if table == "reporting_specification":
-            facts["asked_by_id"] = who
+            facts |= {"asked_by_id": who, "measure_version": 1}
         else:
             facts |= {"wanted_by_id": who, "hub_id": self.id["A"], "label": "one", "state": "drawn"}
             facts |= {"period_start": "2025-01-01", "period_end": "2025-02-01"}
@@ -307,6 +313,42 @@ class Wall:
         )
         return said == "CheckViolation no release allows this disclosure"
 
+    def an_opening_says_what_was_posted(self, table: str) -> bool:
+        """A says by hand what its post about a confidential site does not."""
+        self.app("A")
+        row = str(self.rows.spare[Opening, "A"].pk)
+        self.bench.run(
+            f"UPDATE {table} SET is_published = true, is_confidential = false, county_id = '99001',"
+            " taken_tenths = 5 WHERE id = %s",
+            row,
+        )
+        hidden = "NOT is_published AND is_confidential AND county_id IS NULL AND taken_tenths IS NULL"
+        return self.bench.count(f"{table} WHERE id = %s AND {hidden}", row) == 1
+
+    def an_opening_follows_its_project(self, table: str) -> bool:
+        """A's project becomes a confidential site: its openings have no county any more."""
+        self.app("A")
+        opening = self.rows.spare[Opening, "A"]
+        project = str(opening.project_id)
+        post = "id, agency_id, project_id, kind, wait, accepts, languages, phone, stale_hours"
+        self.bench.run(
+            f"INSERT INTO referrals_openingpost ({post}, is_confidential, is_withdrawn, posted_at,"
+            " recorded_at, changed_at)"
+            " SELECT gen_random_uuid(), agency_id, project_id, kind, wait, accepts, languages, phone,"
+            " stale_hours, false, false, now(), now(), now() FROM referrals_openingpost WHERE id = %s",
+            str(opening.post_id),
+        )
+        self.bench.run(
+            "UPDATE referrals_opening SET post_id = (SELECT id FROM referrals_openingpost"
+            " WHERE project_id = %s AND NOT is_confidential) WHERE id = %s",
+            project,
+            str(opening.pk),
+        )
+        told = "referrals_opening WHERE id = %s AND county_id IS NOT NULL"
+        before = self.bench.count(told, str(opening.pk))
+        self.bench.run(f"UPDATE {table} SET is_confidential_site = true WHERE id = %s", project)
+        return before == 1 and self.bench.count(told, str(opening.pk)) == 0
+
     def what_was_entered_stays(self, table: str) -> bool:
         self.app("A")
         return all(
@@ -331,6 +373,7 @@ def wall(lasting_world) -> Iterator[Wall]:
     shares = {"signed_at": timezone.now(), "shares_tokens_under_release": True}
     on_it = rows.fresh(SharingAgreement, "R", **shares)
     rows.fresh(HandoverKey, "R", agreement=on_it, ended_at=None)
+    rows.fresh(Opening, "R", post=rows.fresh(OpeningPost, "R", is_withdrawn=False))
     CLOSED.clear()
     CLOSED.update(_close_a_client(rows))
     POINTING.clear()
@@ -386,6 +429,8 @@ WATCHES = {
     ("referrals_releaseofinformation", "is_revoked"): "a_revocation_reaches_what_lies_there",
     ("referrals_handover", "stays"): "what_was_handed_over_stays_the_clients",
     ("referrals_disclosure", "is_allowed"): "nothing_goes_across_that_no_release_allows",
+    ("referrals_opening", "says_what_was_posted"): "an_opening_says_what_was_posted",
+    ("agencies_project", "openings_follow"): "an_opening_follows_its_project",
 }
 
 
