@@ -216,17 +216,23 @@ def kind(cell: Cell | None) -> str:
     return "value"
 
 
+def grouped(count: int) -> str:
+    """A count as people write it, with its thousands apart."""
+    return formats.number_format(count, use_l10n=True, force_grouping=True)
+
+
 def said(cell: Cell | None) -> str:
     """A cell in words."""
     match cell:
         case None:
             return NO_FIGURE_MARK
         case Shown(value) | MedianDays(value):
-            return str(value)
+            return grouped(value)
         case Share(percent):
             return gettext("%(percent)d %%") % {"percent": percent}
         case Range(low, high):
-            return str(low) if low == high else gettext("%(low)d to %(high)d") % {"low": low, "high": high}
+            ends = {"low": grouped(low), "high": grouped(high)}
+            return ends["low"] if low == high else gettext("%(low)s to %(high)s") % ends
         case Hidden():
             return gettext("hidden")
     return gettext("not reported")

@@ -25,8 +25,8 @@ MOST = 40
 PAGES: Mapping[str, tuple[str, ...]] = {
     "next": ("flows",),
     "where": ("stages_by_place",),
-    "given": ("services", "offers", "unmet_need", "served"),
-    "who": ("who",),
+    "given": ("services", "unmet_need", "offers", "served", "contacts_by_sector"),
+    "who": ("who", "new_and_continuing"),
 }
 """Pages of which views can be kept, and the measures whose new releases are new figures there."""
 

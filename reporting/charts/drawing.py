@@ -209,7 +209,7 @@ def frame(
         f'aria-labelledby="{name}-t {name}-d" lang="{get_language() or "en"}" direction="ltr" '
         'font-family="Public Sans, Arial, sans-serif">',
         f'<title id="{name}-t">{escape(title)}</title>',
-        f'<desc id="{name}-d">{escape(says)}</desc>',
+        f'<desc id="{name}-d">{escape(says or gettext("No figure is shown."))}</desc>',
         f'<defs><pattern id="{name}-hid" width="6" height="6" patternUnits="userSpaceOnUse" '
         f'patternTransform="rotate(45)"><rect width="6" height="6" fill="{PAPER}"/>'
         f'<rect width="1.8" height="6" fill="{QUIET}"/></pattern>'

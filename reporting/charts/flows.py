@@ -19,9 +19,11 @@ from reporting.charts.drawing import (
     lines_of,
     shape,
     signs,
+    width_of,
     words,
 )
 from reporting.measures import ALL
+from reporting.measures.dimensions import NO_STEP
 from reporting.reading import (
     Table,
     caveats,
@@ -40,9 +42,13 @@ from reporting.sdc import Cell
 
 OTHER = ""
 """The node that takes every hidden flow."""
-# A destination whose total is shown grows by what of it is hidden, hatched: its flows end at another node.
-_NODE, _GAP, _UNSAID = 10.0, 12.0, 16.0
-"""Widths in the picture: of a node, between nodes, and of a hidden flow whose total is hidden, too."""
+_NODE, _GAP, _SIDE = 10.0, 7.0, 150.0
+"""Widths in the picture: of a node, between nodes, and of the room beside them for words."""
+_UNSAID = 10.0
+"""How wide what has no width is: a hidden flow whose total is hidden too, what of a destination's total is
+hidden (its flows end at another node), and clients without a next step, who would leave the rest no room."""
+_TALL, _TALL_ON_A_PHONE = 450.0, 560.0
+"""Wider flows than fit into this are drawn narrower; the words of many nodes may still need more."""
 
 
 @dataclass(slots=True)
@@ -59,7 +65,7 @@ class _Node:
     key: str
     label: list[str]
     total: str
-    hidden: int = 0
+    is_part_hidden: bool = False
     size: float = 0.0
     top: float = 0.0
     taken: float = field(default=0.0)
@@ -77,8 +83,9 @@ def sankey(
 
     All hidden flows of an origin go to one node, "Other or hidden", together: as wide as its shown total less
     its shown flows, and one width for all where that total is not shown. That number is written nowhere. What
-    nobody reported is a dotted line. Without `origin` and `destination` it takes the table's own ways. Raises
-    TypeError for what passed no gate, ValueError for a table without moves.
+    nobody reported is a dotted line. Who has no next step made no move: a grey line of one width.
+    Without `origin` and `destination` it takes the table's own ways. Raises TypeError
+    for what passed no gate, ValueError for a table without moves.
     """
     gate(table)
     look = look or Look()
@@ -113,15 +120,11 @@ def sankey(
         destination,
     )
     for node in right:
-        arrive = [cell(start, node.key) for start in starts]
-        if any(kind(one) == "hidden" for one in arrive):
-            node.hidden = max(0, _rest(totals[node.key], [found for one in arrive if (found := ends(one))]))
+        node.is_part_hidden = any(kind(cell(start, node.key)) == "hidden" for start in starts)
     if any(flow.destination == OTHER for flow in flows):
-        right.append(_Node(OTHER, lines_of(gettext("Other or hidden"), 100, 13), ""))
-    people = sum(max(0, flow.high) for flow in flows) or 1
-    tall = 52.0 * max(len(left), len(right), 3)
-    scale = tall / people
-    height = max(_lay(look, left, flows, scale, "origin"), _lay(look, right, flows, scale, "destination"))
+        right.append(_Node(OTHER, lines_of(gettext("Other or hidden"), _SIDE - 8, 13), ""))
+    scale = _scale(look, left, right, flows)
+    height = _laid(look, left, right, flows, scale)
     tips = {id(flow): _said(flow, origin, destination, look) for flow in flows}
     body = _drawn(look, flows, left, right, gone, scale, tips)
     ends_at = [title_of(origin, look.names), title_of(destination, look.names)]
@@ -167,14 +170,35 @@ def _rest(total: Cell | None, shown: Sequence[tuple[int, int]]) -> int:
 def _nodes(look: Look, totals: Mapping[str, Cell | None], axis: str) -> list[_Node]:
     found = []
     for key, total in totals.items():
-        room = 150.0 if look.narrow else 104.0
         said_total = said(total) if kind(total) != "none" else ""
-        found.append(_Node(key, lines_of(name_of(key, axis, look.names), room, 13), said_total))
+        if key == NO_STEP and said_total:
+            said_total = gettext("%(count)s, not to scale") % {"count": said_total}
+        found.append(_Node(key, lines_of(name_of(key, axis, look.names), _SIDE - 8, 13), said_total))
     return found
 
 
 def _thick(flow: _Flow, scale: float) -> float:
-    return _UNSAID if flow.high < 0 else max(2.5, flow.high * scale)
+    return _UNSAID if flow.high < 0 or flow.destination == NO_STEP else max(2.5, flow.high * scale)
+
+
+def _scale(look: Look, left: Sequence[_Node], right: Sequence[_Node], flows: Sequence[_Flow]) -> float:
+    """How wide one client is: as wide as leaves the picture on one screen."""
+    moved = sum(max(0, flow.high) for flow in flows if flow.destination != NO_STEP) or 1
+    room = _TALL_ON_A_PHONE if look.narrow else _TALL
+    low, high = 0.0, 52.0 * max(len(left), len(right), 3) / moved
+    if _laid(look, left, right, flows, high) <= room:
+        return high
+    for _half in range(24):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _laid(look, left, right, flows, middle) <= room else (low, middle)
+    return low
+
+
+def _laid(
+    look: Look, left: Sequence[_Node], right: Sequence[_Node], flows: Sequence[_Flow], scale: float
+) -> float:
+    """Place every node. Returns the foot of the picture."""
+    return max(_lay(look, left, flows, scale, "origin"), _lay(look, right, flows, scale, "destination"))
 
 
 def _lay(look: Look, nodes: Sequence[_Node], flows: Sequence[_Flow], scale: float, side: str) -> float:
@@ -182,13 +206,12 @@ def _lay(look: Look, nodes: Sequence[_Node], flows: Sequence[_Flow], scale: floa
     y = 22.0
     for node in nodes:
         node.size = sum(_thick(flow, scale) for flow in flows if getattr(flow, side) == node.key)
-        node.size += node.hidden * scale
-        lines = len(node.label) + bool(node.total)
+        node.size += _UNSAID * node.is_part_hidden
         if look.narrow:
             node.top = y + 16.0 * len(node.label) + 4
             y = node.top + node.size + 8
         else:
-            slot = max(node.size, 15.0 * lines)
+            slot = max(node.size, 15.0 * len(_lines(node)))
             node.top = y + (slot - node.size) / 2
             y += slot + _GAP
     return y
@@ -196,7 +219,7 @@ def _lay(look: Look, nodes: Sequence[_Node], flows: Sequence[_Flow], scale: floa
 
 def _edges(look: Look) -> tuple[float, float]:
     """Where the left node ends and the right one starts, less its own width."""
-    return (_NODE, look.width - _NODE) if look.narrow else (118.0, look.width - 118.0)
+    return (_NODE, look.width - _NODE) if look.narrow else (_SIDE, look.width - _SIDE)
 
 
 def _drawn(
@@ -226,9 +249,10 @@ def _drawn(
     for flow in sorted(flows, key=lambda one: one.destination != OTHER):
         at, to = places[id(flow)]
         thick = _thick(flow, scale)
-        if flow.destination == OTHER:
+        if flow.destination in (OTHER, NO_STEP):
             path = _ribbon(start, at, stop, to, thick)
-            out.append(shape("path", tips[id(flow)], d=path, fill=hidden(look), fill_opacity="0.6"))
+            fill, opaque = (hidden(look), "0.6") if flow.destination == OTHER else (EDGE, "0.25")
+            out.append(shape("path", tips[id(flow)], d=path, fill=fill, fill_opacity=opaque))
             continue
         for part in sorted({flow.low, flow.high}, reverse=True):
             path = _ribbon(start, at, stop, to, thick * part / flow.high)
@@ -248,14 +272,17 @@ def _drawn(
             )  # fmt: skip
     for nodes, x in ((left, start - _NODE), (right, stop)):
         for node in nodes:
-            fill = QUIET if node.key == OTHER else DARK
-            solid = node.size - node.hidden * scale
-            out.append(shape("rect", x=x, y=node.top, width=_NODE, height=solid, fill=fill))
-            if node.hidden:
-                below, tall = node.top + solid, node.hidden * scale
+            fill = QUIET if node.key in (OTHER, NO_STEP) else DARK
+            solid = node.size - _UNSAID * node.is_part_hidden
+            if solid:
+                out.append(shape("rect", x=x, y=node.top, width=_NODE, height=solid, fill=fill))
+            if node.is_part_hidden:
                 out.append(
-                    shape("rect", x=x, y=below, width=_NODE, height=tall, fill=hidden(look), stroke=QUIET)
-                )
+                    shape(
+                        "rect", x=x, y=node.top + solid, width=_NODE, height=_UNSAID, fill=hidden(look),
+                        stroke=QUIET,
+                    )
+                )  # fmt: skip
             out += _label(look, node, x, is_left=nodes is left)
     return out
 
@@ -271,12 +298,21 @@ def _label(look: Look, node: _Node, x: float, *, is_left: bool) -> list[str]:
             )
         ]
     at, anchor = (x - 8, "end") if is_left else (x + _NODE + 8, "start")
-    lines = [(line, INK) for line in node.label] + ([(node.total, QUIET)] if node.total else [])
+    lines = _lines(node)
     top = node.top + node.size / 2 - 15 * len(lines) / 2 + 11.5
     return [
         words(at, top + 15 * number, line, fill=fill, anchor=anchor)
         for number, (line, fill) in enumerate(lines)
     ]
+
+
+def _lines(node: _Node) -> list[tuple[str, str]]:
+    """The words beside a node on a wide picture, with their ink; its total in the last line, if that fits."""
+    lines = [(line, INK) for line in node.label]
+    last = f"{node.label[-1]}, {node.total}"
+    if node.total and width_of(last) <= _SIDE - 8:
+        return [*lines[:-1], (last, INK)]
+    return [*lines, *([(node.total, QUIET)] if node.total else [])]
 
 
 def _ribbon(x: float, y: float, end: float, to: float, thick: float) -> str:

@@ -34,6 +34,7 @@ from reporting.reading import (
     cell_at,
     ends,
     gate,
+    grouped,
     kind,
     name_of,
     place,
@@ -245,7 +246,7 @@ def _elsewhere(counties: Sequence[_County], drawn: Mapping[str, object]) -> str:
 
 
 def _rate_words(per: int) -> str:
-    return gettext("for each %(per)s people who live there") % {"per": f"{per:,}"}
+    return gettext("for each %(per)s people who live there") % {"per": grouped(per)}
 
 
 def _fill(look: Look, one: _County, starts: Sequence[float]) -> str:
@@ -285,7 +286,7 @@ def _key(
 
 
 def _round(start: float, is_rate: bool) -> str:
-    return f"{start:g}" if is_rate else f"{start:.0f}"
+    return f"{start:g}" if is_rate else grouped(int(start))
 
 
 def _label(

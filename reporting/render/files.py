@@ -23,6 +23,7 @@ from reporting.reading import (
     Value,
     cell_at,
     figures_of,
+    grouped,
     is_pipeline,
     name_of,
     notes,
@@ -47,7 +48,7 @@ def text(table: Table, stages: Iterable[str] | None = None, names: Names | None 
     wanted = None if stages is None else set(stages)
     lines = [[*found.heads, *(found.columns[number][1] for number in shown)]]
     lines += [
-        [*line.names, *(str(line.marks[number]) for number in shown)]
+        [*line.names, *(_written(line.marks[number]) for number in shown)]
         for line in found.rows
         if wanted is None or line.keys[0] in wanted
     ]
@@ -116,7 +117,7 @@ def pdf(table: Table, names: Names | None = None) -> bytes:
         "wide": len(found.heads) + len(found.columns) > _WIDE_PAPER,
         "ahead": len(found.heads),
         "heads": [*found.heads, *(label for _key, label in found.columns)],
-        "rows": [[*line.names, *(str(mark) for mark in line.marks)] for line in found.rows],
+        "rows": [[*line.names, *(_written(mark) for mark in line.marks)] for line in found.rows],
         "about": gettext("About these figures"),
         "notes": _file_notes(table),
     }
@@ -242,6 +243,10 @@ def _linked(table: Table) -> dict[str, int | float | None] | None:
         return None
     part = share.percent / 100 if isinstance(share, Share) else None
     return {"low": found.low, "high": found.high, "released_share": part}
+
+
+def _written(mark: Value) -> str:
+    return grouped(mark) if isinstance(mark, int) else mark
 
 
 def _plain(cell: Cell) -> int | dict[str, int] | None:

@@ -26,6 +26,8 @@ from reporting.sdc import Cell, Coord
 
 MOST_ON_A_PHONE = 3
 """Columns of figures beside the names of the rows, on 320 px."""
+HALF_A_PAGE = 6
+"""As many beside a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Grid:
     def folds(self) -> bool:
         """Whether it is too wide for a phone, where its rows become cards then."""
         return len(self.columns) > MOST_ON_A_PHONE
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes more than half of a page."""
+        return len(self.columns) > HALF_A_PAGE
 
     @property
     def signs(self) -> list[str]:

@@ -31,14 +31,16 @@ from reporting.web.population import county_maps, drawing_of, rates, representat
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One figure of a page: its measure, and how it is looked at until a reader chooses.
+    """One figure that a page can show: its measure, and how it is looked at until a reader chooses.
 
-    `views` are looked at first, the first that was released; `across` is the axis of the columns, `picks`
-    the axis whose value the picture shows one of, and `value` which one at first.
+    `tab` is what it is called beside the page's others. `views` are looked at first, the first that was
+    released; `across` is the axis of the columns, `picks` the axis whose value the picture shows one of, and
+    `value` which one at first.
     """
 
     measure: str
     title: Text
+    tab: Text = ""
     views: tuple[View, ...] = ()
     across: str = ""
     picks: str = ""
@@ -62,9 +64,10 @@ class Looked:
 
 
 class Question(AgencyView):
-    """A page that answers one question from releases. Subclasses name its parts, the first being the answer.
+    """A page that answers one question from releases, by one figure. Subclasses name its parts: the first is
+    the answer until a reader asks for another.
 
-    A reader chooses the period, how the first part is cut, and a value; each of these was released.
+    A reader chooses the period, the part, how it is cut, and a value; each of these was released.
     """
 
     needs = Permission.REPORT_NETWORK
@@ -77,15 +80,9 @@ class Question(AgencyView):
         period = made.period(request.GET.get("period", ""))
         if period is None:
             return self._nothing(request)
-        known = figures.names()
-        looked = [
-            self._look(part, found, known, request)
-            for part in self._order(request)
-            if (found := made.at(part.measure, period))
-        ]
-        first = looked[0]
-        if request.GET.get("by") and first.by != request.GET["by"]:
-            raise Http404
+        there = {part: found for part in self.parts if (found := made.at(part.measure, period))}
+        part = self._asked(request, there)
+        looked = self._look(part, there[part], figures.names(), request)
         return respond(
             request,
             "reporting/question.html",
@@ -93,16 +90,24 @@ class Question(AgencyView):
                 "title": self.title,
                 "page": self.page,
                 "tabs": tabs(self.actor, self.page),
-                "as_of": first.table.caveats.generated_at,
+                "as_of": looked.table.caveats.generated_at,
                 "period_text": period_name(period),
                 "periods": [(figures.key_of(one), period_name(one)) for one in made.periods],
                 "period": figures.key_of(period),
+                "parts": [
+                    {
+                        "label": one.tab,
+                        "url": "?" + urlencode({"period": figures.key_of(period), "of": one.measure}),
+                        "current": one is part,
+                    }
+                    for one in there
+                ],
                 "cuts": self._cuts(looked),
-                "by": first.by,
-                "picks": self._picks(first),
-                "picked": first.lens.value,
-                "figures": [self.figure(one, made, period) for one in looked],
-                "beside": self.beside(first, made, period),
+                "by": looked.by,
+                "picks": self._picks(looked),
+                "picked": looked.lens.value,
+                "figure": self.figure(looked, made, period),
+                "beside": self.beside(looked, made, period),
                 "can_save": self.page in saved.PAGES,
             },
         )
@@ -132,27 +137,28 @@ class Question(AgencyView):
         }
 
     def beside(self, looked: Looked, made: Made, period: Period) -> dict[str, Any]:
-        """What a page says beside its first figure."""
+        """What a page says beside its figure."""
         return {}
 
-    def _order(self, request: HttpRequest) -> list[Part]:
-        """The parts, the one a reader cut first."""
-        wanted = request.GET.get("by", "").partition(".")[0]
-        return sorted(self.parts, key=lambda part: part.measure != wanted)
+    def _asked(self, request: HttpRequest, there: Mapping[Part, Release]) -> Part:
+        """The part a reader asked for, or the first that this period has. Raises Http404 for none of ours."""
+        wanted = request.GET.get("by", "").partition(".")[0] or request.GET.get("of", "")
+        if wanted and wanted not in {part.measure for part in self.parts}:
+            raise Http404
+        return next((part for part in there if part.measure == wanted), next(iter(there)))
 
     def _look(self, part: Part, found: Release, known: Names, request: HttpRequest) -> Looked:
         found = Release.objects.only("id", "label", "table", "digest").get(pk=found.pk)
         table = figures.read(found, reader(request))
         views = figures.views_of(table)
         measure, _dot, key = request.GET.get("by", "").partition(".")
-        is_cut = measure == part.measure
-        if is_cut:
+        if measure == part.measure:
             view = next((view for view in views if "-".join(view) == key), None)
             if view is None:
                 raise Http404
         else:
             view = self._first_view(part, table, views)
-        value = request.GET.get("only", "") if is_cut or (part is self.parts[0] and not measure) else ""
+        value = request.GET.get("only", "") if measure in ("", part.measure) else ""
         if not value and part.picks in view and part.value in table.axes[part.picks]:
             value = part.value
         lens = figures.lens_of(table, view, value, across=part.across, picks=part.picks)
@@ -163,15 +169,11 @@ class Question(AgencyView):
         wanted = [view for view in part.views if view in views]
         return wanted[0] if wanted else min(views, key=lambda view: figures.share_hidden(table, view))
 
-    def _cuts(self, looked: list[Looked]) -> list[tuple[str, str]]:
-        several = len(looked) > 1
-        found = []
-        for one in sorted(looked, key=lambda one: self.parts.index(one.part)):
-            for view in figures.views_of(one.table):
-                words = figures.by_words(view, one.known)
-                label = f"{one.part.title}: {words}" if several else words
-                found.append((f"{one.part.measure}.{'-'.join(view)}", label))
-        return found
+    def _cuts(self, looked: Looked) -> list[tuple[str, str]]:
+        return [
+            (f"{looked.part.measure}.{'-'.join(view)}", figures.by_words(view, looked.known))
+            for view in figures.views_of(looked.table)
+        ]
 
     def _picks(self, looked: Looked) -> dict[str, Any] | None:
         axis = looked.lens.picked
@@ -304,43 +306,70 @@ class Where(Question):
 
 
 class Given(Question):
-    """Services by type, offers and what became of them, and what nobody could give."""
+    """Services by type, needs met or not, referrals and what became of them, and where contacts happened."""
 
     page, title = "given", gettext_lazy("What was given, and what was missing?")
     parts = (
-        Part("services", gettext_lazy("Services given"), views=(("service_group",),)),
+        Part(
+            "services",
+            gettext_lazy("Services given"),
+            tab=gettext_lazy("Services"),
+            views=(("service_group",),),
+        ),
         Part(
             "unmet_need",
             gettext_lazy("Asked for, found or not found"),
+            tab=gettext_lazy("Needs, met or not"),
             views=(("met", "need_group"), ("met",)),
             across="met",
             picks="met",
             value="unmet",
         ),
-        Part("offers", gettext_lazy("Referrals, and what became of them"), views=(("outcome",),)),
+        Part(
+            "offers",
+            gettext_lazy("Referrals, and what became of them"),
+            tab=gettext_lazy("Referrals"),
+            views=(("outcome",),),
+        ),
         Part(
             "served",
             gettext_lazy("Clients who got each kind of service"),
+            tab=gettext_lazy("Clients helped"),
             views=(("service_group",),),
+        ),
+        Part(
+            "contacts_by_sector",
+            gettext_lazy("Contacts, by the sector of the agency or place"),
+            tab=gettext_lazy("Contacts"),
+            views=(("sector_group",),),
         ),
     )
 
 
 class Who(Question):
-    """Who the clients are, a dimension at a time, and how that compares with the people who live here."""
+    """Who the clients are, a dimension at a time, how that compares with the people who live here, and how
+    many of them are new."""
 
     page, title = "who", gettext_lazy("Who?")
     parts = (
         Part(
             "who",
             gettext_lazy("Clients first identified in the period"),
+            tab=gettext_lazy("First identified"),
             views=(("age_band",),),
             say=gettext_lazy("As clients said it to the agency that met them first."),
+        ),
+        Part(
+            "new_and_continuing",
+            gettext_lazy("Clients who are new, and those who continue"),
+            tab=gettext_lazy("New or continuing"),
+            views=(("arrival",),),
+            say=gettext_lazy("New means new to that agency, ever."),
         ),
     )
 
     def beside(self, looked: Looked, made: Made, period: Period) -> dict[str, Any]:
-        if len(looked.lens.view) != 1:
+        if looked.part is not self.parts[0] or len(looked.lens.view) != 1:
             return {}
         return {"representation": representation(looked.table, looked.lens.rows, looked.known)}
 
