@@ -30,6 +30,7 @@ from reporting.sdc import (
     RELEASED,
     AttackReport,
     Coord,
+    FigureKey,
     Merged,
     Mode,
     Nested,
@@ -160,7 +161,9 @@ def run_network(
         if name in cubes():
             cube = cubes()[name]
             _keep_apart(cube, period, earlier)
-            raw = _laid_out(cube, cursor, period, as_of, reporting, expected, label, views or cube.views)
+            raw = _laid_out(
+                cube, cursor, period, as_of, reporting, expected, label, views or cube.views, network=True
+            )
         else:
             found = measures()[name]
             raw = _raw(found, cursor, period, as_of, reporting, expected, label, network=True, before=before)
@@ -173,6 +176,35 @@ def run_network(
         said=made.said,
         attack=made.attack,
     )
+
+
+def live_counts(
+    name: str, period: Period, actor: Actor, *, release: str, without: Iterable[int] = ()
+) -> tuple[dict[FigureKey, dict[str, int]], Provenance]:
+    """A measure's counts of a period that goes on, by figure and partner agency, and what to say of them.
+
+    They are exact and shown to nobody: `releases.live` says ranges of them that move in steps. Call it inside
+    `acting_as(..., in_turn=...)`. Raises NotAllowed.
+    """
+    now = timezone.now()
+    with counting(actor, network=True) as cursor, override(settings.LANGUAGE_CODE):
+        cursor.execute(_PARTNERS)
+        partners = [row[0] for row in cursor.fetchall() if row[0] not in set(without)]
+        cursor.execute(_EXPECTED)
+        (expected,) = cursor.fetchone()
+        cursor.execute(_REPORTING, {"agencies": partners, "end": now, "end_day": period.end})
+        reporting = sorted(row[0] for row in cursor.fetchall())
+        measure = measures()[name]
+        found = measure.find(cursor, period, now, reporting)
+        about = _about(
+            measure, period, reporting, expected, release, _("Client records of the network's agencies")
+        )
+    by: dict[FigureKey, dict[str, int]] = {
+        key: {str(agency): 0 for agency in reporting} for key in found.keys.values()
+    }
+    for count in found.counts:
+        by[found.keys[count.row, count.column]][str(count.agency)] += count.value
+    return by, about
 
 
 def run_own(
@@ -188,7 +220,7 @@ def run_own(
     with counting(actor, network=False) as cursor:
         if name in cubes():
             cube = cubes()[name]
-            raw = _laid_out(cube, cursor, period, as_of, mine, 1, "live", views or cube.views)
+            raw = _laid_out(cube, cursor, period, as_of, mine, 1, "live", views or cube.views, network=False)
         else:
             raw = _raw(measures()[name], cursor, period, as_of, mine, 1, "live", network=False)
     return own_table(raw, str(actor.agency_id))
@@ -233,12 +265,16 @@ def _laid_out(
     expected: int,
     release: str,
     views: Sequence[View],
+    *,
+    network: bool,
 ) -> RawTable:
+    behind = cube.people if network else None
     return laid_out(
         cube,
         dimensions(cursor),
         cube.find(cursor, period, as_of, agencies),
         views,
+        people=None if behind is None else behind(cursor, period, as_of, agencies),
         agencies=agencies,
         period=period,
         about=_about(cube, period, agencies, expected, release, str(cube.source)),

@@ -4,7 +4,7 @@ They say which rows and how they are cut; none filters for visibility, protects 
 them through the counting door.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from importlib import import_module
@@ -136,6 +136,11 @@ Row = tuple[Any, ...]
 # (cursor of the counting door, period, as of, agencies whose rows count) -> atoms, each named once an agency.
 Atoms = Callable[[CursorWrapper, Period, datetime, list[int]], Iterable[Row]]
 
+Group = tuple[Collection[tuple[str, ...]], int, int]
+"""Clients behind events: those of one agency whose events stand in exactly these atoms, and how many."""
+# As Atoms; each client in one group.
+Groups = Callable[[CursorWrapper, Period, datetime, list[int]], Iterable[Group]]
+
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
@@ -164,7 +169,9 @@ class Cube:
     each figure's name. `period_bound`: dimensions, with their groups, whose value is true of one period only
     (unmet when it ended). A unit of two overlapping periods may have two values, so their figures are not
     comparable and have two names; `periods_apart` then asks that no two periods of it overlap, for a reader
-    could hold them together all the same.
+    could hold them together all the same. `people`: where a unit is an event and no client (a service, a
+    referral), which clients stand behind the atoms, for a count of events is shown only if its clients may be
+    counted too (R37). A contact that names nobody has no client: there the contact itself is counted.
     """
 
     name: str
@@ -182,6 +189,7 @@ class Cube:
     period_bound: frozenset[str]
     version: int
     find: Atoms
+    people: Groups | None = None
 
     @property
     def periods_apart(self) -> bool:
@@ -215,6 +223,7 @@ def cube(
     version: int = 1,
     source: Text = CLIENT_RECORDS,
     unit: Text = ONE_CLIENT,
+    people: Groups | None = None,
 ) -> Callable[[Atoms], Cube]:
     """Register a function as a cube. A name stands once. Raises ValueError for a view of what it has not."""
     for view in (*views, *(view for menu in coarser for view in menu)):
@@ -240,6 +249,7 @@ def cube(
             period_bound=frozenset(period_bound),
             version=version,
             find=find,
+            people=people,
         )
         return _cubes[name]
 
@@ -266,3 +276,25 @@ def _read() -> None:
 def rows_of(cursor: CursorWrapper, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     cursor.execute(sql, parameters)
     return list(cursor.fetchall())
+
+
+# All atoms that the events of one client stand in, and how many clients have the very same ones.
+_BEHIND = """
+    SELECT atoms, agency_id, count(*) FROM (
+        SELECT agency_id, array_agg(DISTINCT array_to_string(words, chr(31))) AS atoms FROM ({events}) event
+        GROUP BY agency_id, who
+    ) someone GROUP BY 1, 2
+"""
+
+
+def clients_behind(
+    cursor: CursorWrapper, events: str, parameters: dict[str, Any], atom: Callable[..., tuple[str, ...]]
+) -> Iterable[Group]:
+    """The clients behind events. `events` is SQL that gives of each event its agency_id, `who` (the client;
+    of an event without one, the event), and `words`, a text[] of which `atom` makes the event's atom."""
+    made: dict[str, tuple[str, ...]] = {}
+    for found, agency, people in rows_of(cursor, _BEHIND.format(events=events), parameters):
+        for words in found:
+            if words not in made:
+                made[words] = atom(*words.split("\x1f"))
+        yield {made[words] for words in found}, agency, people

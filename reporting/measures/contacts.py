@@ -8,7 +8,18 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
 from referrals.picklists import Sector, SectorGroup, TouchpointKind
-from reporting.measures import UNKNOWN, Count, Counted, Period, Row, cube, measure, rows_of
+from reporting.measures import (
+    UNKNOWN,
+    Count,
+    Counted,
+    Group,
+    Period,
+    Row,
+    clients_behind,
+    cube,
+    measure,
+    rows_of,
+)
 from reporting.measures.dimensions import as_listed
 
 ANONYMOUS = """
@@ -57,7 +68,7 @@ def anonymous_contacts(
 
 # Put together by client first, so that no client is looked up once for each of their contacts.
 CONTACTS = """
-    SELECT sector, kind, client_id IS NULL, COALESCE(contact.county_id, client.county_id, ''),
+    SELECT sector, kind, (client_id IS NULL)::text, COALESCE(contact.county_id, client.county_id, ''),
            contact.agency_id, sum(contacts)::int
     FROM (
         SELECT agency_id, client_id, sector, kind, county_id, count(*) AS contacts FROM referrals_touchpoint
@@ -67,6 +78,30 @@ CONTACTS = """
     ) contact LEFT JOIN referrals_client client ON client.id = contact.client_id
     GROUP BY 1, 2, 3, 4, 5
 """
+# Of a contact that names nobody, nobody knows who it was: it stands for itself.
+MET = """
+    SELECT contact.agency_id, COALESCE(client_id, contact.id) AS who,
+           ARRAY[sector, kind, (client_id IS NULL)::text,
+                 COALESCE(contact.county_id, client.county_id, '')] AS words
+    FROM referrals_touchpoint contact LEFT JOIN referrals_client client ON client.id = contact.client_id
+    WHERE contact.agency_id = ANY(%(agencies)s)
+      AND occurred_at >= %(start)s AND occurred_at < LEAST(%(end)s, %(as_of)s)
+"""
+
+
+def _met_at(sector: str, kind: str, is_anonymous: str, county: str) -> tuple[str, str, str, str]:
+    return (
+        as_listed(Sector, sector, Sector.OTHER.value),
+        as_listed(TouchpointKind, kind, TouchpointKind.CONTACT.value),
+        "anonymous" if is_anonymous == "true" else "client",
+        county or UNKNOWN,
+    )
+
+
+def met(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Iterable[Group]:
+    """The clients met, and each contact that names nobody."""
+    asked = {"start": period.starts_at, "end": period.ends_at, "as_of": as_of, "agencies": agencies}
+    return clients_behind(cursor, MET, asked, _met_at)
 
 
 @cube(
@@ -101,6 +136,7 @@ CONTACTS = """
     adds_up=True,
     source=_("Contacts that the network's agencies wrote down"),
     unit=_("One contact, of a client or anonymous"),
+    people=met,
 )
 def contacts_by_sector(
     cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]
@@ -110,11 +146,5 @@ def contacts_by_sector(
     asked = {"start": period.starts_at, "end": period.ends_at, "as_of": as_of, "agencies": agencies}
     found: dict[tuple[str, str, str, str, int], int] = defaultdict(int)
     for sector, kind, is_anonymous, county, agency, contacts in rows_of(cursor, CONTACTS, asked):
-        found[
-            as_listed(Sector, sector, Sector.OTHER.value),
-            as_listed(TouchpointKind, kind, TouchpointKind.CONTACT.value),
-            "anonymous" if is_anonymous else "client",
-            county or UNKNOWN,
-            agency,
-        ] += contacts
+        found[*_met_at(sector, kind, is_anonymous, county), agency] += contacts
     return [(*at, contacts) for at, contacts in found.items()]

@@ -20,7 +20,7 @@ from referrals.picklists import (
     TouchpointKind,
     TraffickingType,
 )
-from reporting.measures import UNKNOWN, Cube, Dimension, Row, Text, View, rows_of
+from reporting.measures import UNKNOWN, Cube, Dimension, Group, Row, Text, View, rows_of
 from reporting.measures.pipeline import STAGES
 
 MORE_THAN_ONE = "more_than_one"
@@ -89,14 +89,36 @@ def view_of(
     paths = [_path(cube.dimensions, known, name) for name in view]
     found: dict[tuple[str, ...], dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for *values, agency, count in rows:
-        at = []
-        for position, steps in paths:
-            value = values[position]
-            for step in steps:
-                value = step[value]
-            at.append(value)
-        found[tuple(at)][agency] += count
+        found[_rolled(values, paths)][agency] += count
     return {at: dict(by_agency) for at, by_agency in found.items()}
+
+
+def people_of_view(
+    cube: Cube, known: Mapping[str, Dimension], groups: Iterable[Group], view: View
+) -> dict[tuple[str, ...], dict[int, int]]:
+    """As `view_of`, the distinct clients behind the events of each place: who has events in several atoms of
+    one place counts once in it. Raises KeyError as `view_of` does."""
+    paths = [_path(cube.dimensions, known, name) for name in view]
+    places: dict[tuple[str, ...], tuple[str, ...]] = {}
+    found: dict[tuple[str, ...], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for atoms, agency, people in groups:
+        for atom in atoms:
+            if atom not in places:
+                places[atom] = _rolled(atom, paths)
+        for at in {places[atom] for atom in atoms}:
+            found[at][agency] += people
+    return {at: dict(by_agency) for at, by_agency in found.items()}
+
+
+def _rolled(values: Sequence[str], paths: Sequence[tuple[int, list[Mapping[str, str]]]]) -> tuple[str, ...]:
+    """Where an atom stands in a view."""
+    at = []
+    for position, steps in paths:
+        value = values[position]
+        for step in steps:
+            value = step[value]
+        at.append(value)
+    return tuple(at)
 
 
 def _path(

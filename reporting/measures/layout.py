@@ -6,8 +6,8 @@ Which atoms there are is the cube's; what may be said of the table is decided in
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from reporting.measures import ALL, Cube, Dimension, Period, Row, View
-from reporting.measures.dimensions import view_of
+from reporting.measures import ALL, Cube, Dimension, Group, Period, Row, View
+from reporting.measures.dimensions import people_of_view, view_of
 from reporting.sdc import Coord, FigureKey, NotReported, Provenance, RawTable, Sum
 
 Levels = Mapping[int, int]
@@ -23,14 +23,16 @@ def laid_out(
     agencies: Sequence[int],
     period: Period,
     about: Provenance,
+    people: Iterable[Group] | None = None,
 ) -> RawTable:
-    """The cube's table of these views. Without agencies nothing in it is reported.
+    """The cube's table of these views. Without agencies nothing in it is reported. `people` are the clients
+    behind it, where it counts events.
 
     A reader who has two views has their common margin too, shown or not; and where the views could not be
     put together from left to right without a common table (the three margins of a three-way count), their
     finest common table says what fits. Both are counted, and have no place.
     """
-    atoms = list(rows)
+    atoms, groups = list(rows), None if people is None else list(people)
     shape = _Shape(cube, known)
     shown = {view: shape.levels(view) for view in views}
     margins = _with_margins(shown.values())
@@ -45,9 +47,11 @@ def laid_out(
     counts: dict[Coord, dict[str, int] | NotReported] = {}
     keys: dict[Coord, FigureKey] = {}
     inside = set[Coord]()
+    behind: dict[Coord, dict[str, int]] = {}
     at: dict[View, dict[tuple[str, ...], Coord]] = {}
     for view, _levels in named:
         found = view_of(cube, known, atoms, view)
+        clients = {} if groups is None else people_of_view(cube, known, groups, view)
         is_shown = view in shown
         # Inside, what nobody stands in is left out: a reader who is taken to know it knows more, not less.
         everywhere = product(*(shape.values(name) for name in view)) if is_shown else found
@@ -61,6 +65,9 @@ def laid_out(
             counts[cell] = (
                 {str(agency): by_agency.get(agency, 0) for agency in agencies} if agencies else NotReported()
             )
+            if agencies and groups is not None:
+                mine = clients.get(values, {})
+                behind[cell] = {str(agency): mine.get(agency, 0) for agency in agencies}
             if not is_shown:
                 inside.add(cell)
     relations = []
@@ -83,6 +90,7 @@ def laid_out(
         counts=counts,
         relations=relations,
         inside=frozenset(inside),
+        people=behind,
         keys=keys,
         adds_up=frozenset({cube.universe} if cube.adds_up else ()),
         about=about,
@@ -148,8 +156,8 @@ def _with_margins(views: Iterable[Levels]) -> list[Levels]:
 
 
 def _come_apart(views: Sequence[Levels], depths: Sequence[int]) -> bool:
-    """Whether counts of these views that agree where they overlap are always the margins of one table: whether
-    the views can be taken away one by one (Graham's reduction)."""
+    """Whether counts of these views that agree where they overlap are always the margins of one table: the
+    views can be taken away one by one (Graham's reduction)."""
     edges = [
         {(at, finer) for at, level in one.items() for finer in range(level, depths[at])} for one in views
     ]

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
 from referrals.picklists import DeclineReason, ServiceType
-from reporting.measures import UNKNOWN, Period, Row, cube, rows_of
+from reporting.measures import UNKNOWN, Group, Period, Row, clients_behind, cube, rows_of
 from reporting.measures.dimensions import as_listed
 
 # An agency outside the hub answers in the sender's words, one on the hub by its own row; the better wins.
@@ -60,17 +60,57 @@ SELECT fate, CASE WHEN fate = 'declined' THEN reason ELSE '' END, needed, COALES
        fate.agency_id, count(*)
 FROM fate LEFT JOIN referrals_client client ON client.id = fate.client_id GROUP BY 1, 2, 3, 4, 5
 """  # noqa: S608
-NEEDED = f"""
+SENT_FOR = f"""
+WITH {FATES}
+SELECT fate.agency_id, fate.client_id AS who,
+       ARRAY[fate, CASE WHEN fate = 'declined' THEN reason ELSE '' END, needed,
+             COALESCE(client.county_id, '')] AS words
+FROM fate LEFT JOIN referrals_client client ON client.id = fate.client_id
+"""  # noqa: S608
+_NEEDS = f"""
 WITH {FATES}, need AS (
     SELECT agency_id, client_id, needed, bool_or(fate = 'accepted') AS is_met FROM fate GROUP BY 1, 2, 3
 )
-SELECT is_met, needed, COALESCE(client.county_id, ''), need.agency_id, count(*)
+"""  # noqa: S608
+NEEDED = f"""
+{_NEEDS}
+SELECT is_met::text, needed, COALESCE(client.county_id, ''), need.agency_id, count(*)
 FROM need LEFT JOIN referrals_client client ON client.id = need.client_id GROUP BY 1, 2, 3, 4
+"""  # noqa: S608
+NEEDED_BY = f"""
+{_NEEDS}
+SELECT need.agency_id, need.client_id AS who,
+       ARRAY[is_met::text, needed, COALESCE(client.county_id, '')] AS words
+FROM need LEFT JOIN referrals_client client ON client.id = need.client_id
 """  # noqa: S608
 
 
 def _asked(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, object]:
     return {"start": period.starts_at, "end": period.ends_at, "as_of": as_of, "agencies": agencies}
+
+
+_REASONS = {one.value for one in DeclineReason}
+
+
+def _sent_at(fate: str, reason: str, need: str, county: str) -> tuple[str, str, str]:
+    if fate == "declined":
+        fate = f"declined_{reason if reason in _REASONS else 'unsaid'}"
+    return fate, as_listed(ServiceType, need, "other"), county or UNKNOWN
+
+
+def _needed_at(is_met: str, need: str, county: str) -> tuple[str, str, str]:
+    met = "met" if is_met == "true" else "unmet"
+    return met, as_listed(ServiceType, need, "other"), county or UNKNOWN
+
+
+def sent_for(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Iterable[Group]:
+    """The clients who were referred."""
+    return clients_behind(cursor, SENT_FOR, _asked(period, as_of, agencies), _sent_at)
+
+
+def needed_by(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Iterable[Group]:
+    """The clients who needed something."""
+    return clients_behind(cursor, NEEDED_BY, _asked(period, as_of, agencies), _needed_at)
 
 
 @cube(
@@ -88,17 +128,15 @@ def _asked(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, ob
     period_bound=("fate", "answer", "outcome"),
     source=_("Referrals that the network's agencies sent, and the answers to them"),
     unit=_("One referral sent"),
+    people=sent_for,
 )
 def offers(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Iterable[Row]:
     """Referrals sent in the period, by what had become of each when it ended: accepted, waitlisted, declined
     (with the reason, and whether the client or the provider declined), expired without an answer, or still
     open; by what was needed and the county where the client lives."""
-    reasons = {one.value for one in DeclineReason}
     found: dict[tuple[str, str, str, int], int] = defaultdict(int)
     for fate, reason, need, county, agency, sent in rows_of(cursor, SENT, _asked(period, as_of, agencies)):
-        if fate == "declined":
-            fate = f"declined_{reason if reason in reasons else 'unsaid'}"
-        found[fate, as_listed(ServiceType, need, "other"), county or UNKNOWN, agency] += sent
+        found[*_sent_at(fate, reason, need, county), agency] += sent
     return [(*at, sent) for at, sent in found.items()]
 
 
@@ -114,12 +152,12 @@ def offers(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: lis
     period_bound=("met",),
     source=_("Referrals that the network's agencies sent, and the answers to them"),
     unit=_("One kind of help that one client of one agency was referred for in the period"),
+    people=needed_by,
 )
 def unmet_need(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Iterable[Row]:
     """Kinds of help that clients were referred for in the period: met where one of those referrals had been
     accepted when it ended, unmet where none had; by kind of help and the county where the client lives."""
     found: dict[tuple[str, str, str, int], int] = defaultdict(int)
     for is_met, need, county, agency, needs in rows_of(cursor, NEEDED, _asked(period, as_of, agencies)):
-        at = ("met" if is_met else "unmet", as_listed(ServiceType, need, "other"), county or UNKNOWN, agency)
-        found[at] += needs
+        found[*_needed_at(is_met, need, county), agency] += needs
     return [(*at, needs) for at, needs in found.items()]

@@ -9,18 +9,24 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
 from referrals.picklists import ServiceType
-from reporting.measures import UNKNOWN, Period, Row, cube, rows_of
+from reporting.measures import UNKNOWN, Group, Period, Row, clients_behind, cube, rows_of
 from reporting.measures.dimensions import GROUPS_OF_SERVICES, as_listed, group_of_sector
 
-GIVEN = """
-    SELECT service.type, agency.sector, COALESCE(client.county_id, ''), service.agency_id, count(*)
+_GIVEN = """
     FROM referrals_service service
     JOIN agencies_agency agency ON agency.id = service.agency_id
     LEFT JOIN referrals_client client ON client.id = service.client_id
     WHERE service.agency_id = ANY(%(agencies)s)
       AND provided_on >= %(first)s AND provided_on < %(after)s
       AND provided_on::timestamp AT TIME ZONE %(zone)s < %(as_of)s
+"""
+GIVEN = f"""
+    SELECT service.type, agency.sector, COALESCE(client.county_id, ''), service.agency_id, count(*) {_GIVEN}
     GROUP BY 1, 2, 3, 4
+"""
+GIVEN_TO = f"""
+    SELECT service.agency_id, service.client_id AS who,
+           ARRAY[service.type, agency.sector, COALESCE(client.county_id, '')] AS words {_GIVEN}
 """
 SERVED = """
     SELECT kind.name, COALESCE(client.county_id, ''), service.agency_id, count(DISTINCT service.client_id)
@@ -69,6 +75,15 @@ def _asked(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, ob
     }
 
 
+def _given_at(type_: str, sector: str, county: str) -> tuple[str, str, str]:
+    return as_listed(ServiceType, type_, "other"), group_of_sector(sector), county or UNKNOWN
+
+
+def given_to(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Iterable[Group]:
+    """The clients who were given services."""
+    return clients_behind(cursor, GIVEN_TO, _asked(period, as_of, agencies), _given_at)
+
+
 @cube(
     name="services",
     title=_("Which services were given?"),
@@ -93,6 +108,7 @@ def _asked(period: Period, as_of: datetime, agencies: list[int]) -> dict[str, ob
     adds_up=True,
     source=_("Services that the network's agencies entered"),
     unit=_("One service entered for a client"),
+    people=given_to,
 )
 def services(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: list[int]) -> Iterable[Row]:
     """Services dated in the period, by type (and its group), by the sector of the agency that entered it and
@@ -100,8 +116,7 @@ def services(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: l
     one service."""
     found: dict[tuple[str, str, str, int], int] = defaultdict(int)
     for type_, sector, county, agency, given in rows_of(cursor, GIVEN, _asked(period, as_of, agencies)):
-        at = (as_listed(ServiceType, type_, "other"), group_of_sector(sector), county or UNKNOWN, agency)
-        found[at] += given
+        found[*_given_at(type_, sector, county), agency] += given
     return [(*at, given) for at, given in found.items()]
 
 

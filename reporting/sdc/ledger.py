@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from reporting.sdc.policy import Policy
 from reporting.sdc.shape import FigureKey
 from reporting.sdc.system import System, read
 from reporting.sdc.windows import Window, covers, directly_within, guessed, pieces, within
@@ -21,13 +22,14 @@ class Figure:
     """One count of a release: how many each agency brought in, and what readers see of it.
 
     `said` is the count itself, an interval that contains it (both ends included), or None where readers see
-    the one symbol or, without a place, nothing at all.
+    the one symbol or, without a place, nothing at all. `people` are the clients behind a count of events.
     """
 
     key: FigureKey
     by: Mapping[str, int] = field(repr=False)
     said: int | tuple[int, int] | None = None
     has_place: bool = True
+    people: Mapping[str, int] | None = field(default=None, repr=False)
 
     @property
     def count(self) -> int:
@@ -84,6 +86,7 @@ class Said:
                     "by": dict(figure.by),
                     "said": list(figure.said) if isinstance(figure.said, tuple) else figure.said,
                     "place": figure.has_place,
+                    **({} if figure.people is None else {"people": dict(figure.people)}),
                 }
                 for figure in self.figures
             ],
@@ -106,6 +109,9 @@ class Said:
                     by={str(agency): int(n) for agency, n in one["by"].items()},
                     said=(one["said"][0], one["said"][1]) if isinstance(one["said"], list) else one["said"],
                     has_place=bool(one["place"]),
+                    people={str(agency): int(n) for agency, n in one["people"].items()}
+                    if "people" in one
+                    else None,
                 )
                 for one in data["figures"]
             ),
@@ -189,6 +195,12 @@ class _Count:
     interval: tuple[int, int] | None = None
     is_new: bool = False
     has_place: bool = False
+    people: Mapping[str, int] | None = None
+
+    @property
+    def behind(self) -> Mapping[str, int]:
+        """At most so many clients."""
+        return self.by if self.people is None else self.people
 
     @property
     def count(self) -> int:
@@ -200,6 +212,7 @@ class _Build:
 
     def __init__(self, earlier: Sequence[Said], new: Said, threshold: int) -> None:
         self._all, self._new, self._threshold = [*earlier, new], new, threshold
+        self._policy = Policy(threshold=max(threshold, Policy().threshold))
         self._counts: dict[FigureKey, dict[Window, list[_Count]]] = {}
         self._value: dict[str, int] = {}
         self._by: dict[str, Mapping[str, int]] = {}
@@ -242,7 +255,8 @@ class _Build:
             count = next((count for count in counts if count.by == by), None)
             if count is None:
                 name = _name(figure.key, said.period, len(counts))
-                count = _Count(name, by, said.taken, frozenset(said.agencies))
+                agencies = frozenset(said.agencies)
+                count = _Count(name, by, said.taken, agencies, people=figure.people)
                 counts.append(count)
             if said is self._new:
                 count.is_new, count.has_place = True, figure.has_place
@@ -261,6 +275,8 @@ class _Build:
 
     def _enter(self, count: _Count) -> None:
         flags = {"forced", "slack"} if count.exact else set() if count.has_place else {"hidden"}
+        if count.people is not None and not self._policy.may_show(count.people):
+            flags = {*flags, "sensitive"}
         self._cell(count.id, count.count, count.by, flags, count.releases)
         if count.interval is None or count.exact:
             return
@@ -301,8 +317,21 @@ class _Build:
         went = {a for a in other.by.keys() - one.by.keys() if a not in one.agencies}
         few = any(0 < len(group) < _FEW for group in (came, went))
         change = _less(one.by, [other.by])
+        few = few or self._is_of_few(one, [other.behind], change)
         if always or few or self._is_small(change):
             self._differ([one], [other], f"{one.id} less {other.id}", few=few)
+
+    def _is_of_few(self, one: _Count, others: Iterable[Mapping[str, int]], left: Mapping[str, int]) -> bool:
+        """Whether what is `left` of a count of events may be events of few clients. Nobody has counted these:
+        at least as many as are behind the count, less at most as many as are behind the `others`."""
+        if not left or one.people is None:
+            return False
+        if min(left.values()) < 0:
+            return True
+        said = _added_up(others)
+        most = {agency: min(n, one.people.get(agency, 0)) for agency, n in left.items()}
+        least = {a: min(n, max(0, one.people.get(a, 0) - said.get(a, 0))) for a, n in most.items()}
+        return not self._policy.may_surely_show(least, most)
 
     def _differ(
         self, left: Sequence[_Count], right: Sequence[_Count], name: str, *, few: bool = False
@@ -386,19 +415,18 @@ class _Build:
                     if len(missing) != 1:
                         continue
                     one = windows[outer][-1]
-                    known: list[Mapping[str, int]] = [
-                        found[b] if b in found else _as_of(windows[b], one.taken).by
-                        for b in rest
-                        if b not in open_
-                    ]
-                    known += [_as_of(windows[inner], one.taken).by] if inner is not None else []
-                    by = _less(one.by, known)
+                    apart = [b for b in rest if b not in open_ and b not in found]
+                    known = [_as_of(windows[b], one.taken) for b in (*apart, inner) if b is not None]
+                    derived = [found[b] for b in rest if b in found]
+                    by = _less(one.by, [*derived, *(count.by for count in known)])
                     if sum(by.values()) < 0:
                         continue
+                    few = self._is_of_few(one, [*derived, *(count.behind for count in known)], by)
                     found[missing[0]] = by
                     own = by if min(by.values(), default=0) >= 0 else {}
                     name = _name(key, missing[0])
-                    self._cell(name, sum(by.values()), own, {"hidden"}, one.releases)
+                    flags = {"hidden", "sensitive"} if few else {"hidden"}
+                    self._cell(name, sum(by.values()), own, flags, one.releases)
                     open_.discard(missing[0])
             if len(open_) == before:
                 return {(key, block): None for block in sorted(open_)}
@@ -444,7 +472,9 @@ class _Build:
                 if n and min(row.values()) > 0:
                     least[place] = max(least[place], n - others)
         for (key, block), place in number.items():
-            flags = {"hidden"} | ({"sensitive"} if least[place] < self._threshold else set())
+            of_events = any(count.people is not None for count in keys[key][next(iter(keys[key]))])
+            is_kept = of_events or least[place] < self._threshold
+            flags = {"hidden"} | ({"sensitive"} if is_kept else set())
             self._cell(_name(key, block), guess[place], {}, flags, ())
 
     def _block(
@@ -596,9 +626,13 @@ def _as_of(counts: Sequence[_Count], taken: datetime) -> _Count:
 
 
 def _added(counts: Iterable[_Count]) -> dict[str, int]:
+    return _added_up(count.by for count in counts)
+
+
+def _added_up(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
     total: dict[str, int] = {}
-    for count in counts:
-        for agency, n in count.by.items():
+    for by in many:
+        for agency, n in by.items():
             total[agency] = total.get(agency, 0) + n
     return total
 

@@ -41,7 +41,8 @@ RULES = {
     ),
     Mode.ROUNDED: (
         gettext_noop(
-            "Every count is rounded up or down to a multiple of %(rounding)d, and all of them still add up."
+            "Every count is rounded up or down to a multiple of %(rounding)d. Where all of a line show, they "
+            "still add up."
         ),
         RULE,
     ),
@@ -87,15 +88,20 @@ class Policy:
 
         Holds for a cell, and just as well for any number a reader gets by subtracting one cell from another.
         """
-        total = sum(by_agency.values())
-        if total == 0:
+        return self.may_surely_show(by_agency, by_agency)
+
+    def may_surely_show(self, least: Mapping[str, int], most: Mapping[str, int]) -> bool:
+        """Whether a count may be shown of which only bounds are known, whatever it is: `least` and `most` at
+        each agency."""
+        if not any(most.values()):
             return True
-        own = [n for n in by_agency.values() if n]
+        total = sum(least.values())
+        others = {agency: total - least.get(agency, 0) for agency, n in most.items() if n}
         return (
             total >= self.threshold
-            and len(own) >= self.min_agencies
-            and max(own) <= self.dominance * total
-            and not any(0 < total - n < self.threshold for n in own)
+            and sum(n > 0 for n in least.values()) >= self.min_agencies
+            and all(most[agency] <= self.dominance * (most[agency] + n) for agency, n in others.items())
+            and all(n >= self.threshold for n in others.values())
         )
 
     def parameters(self) -> dict[str, int]:

@@ -83,8 +83,9 @@ def protect(
     The same counts and `seed` (32 secret bytes) give the same table, whatever the order of rows, columns or
     agencies, and whatever these are called. Promised, to the public and to each agency that knows its own
     counts: every count shown passes `Policy.may_show`, and so does every number left over when shown cells
-    are taken from a shown total; no hidden cell can be worked out to closer than `Policy.width`, with all
-    that was said `earlier` at hand. In strict mode a small one also looks as if it could be the threshold.
+    are taken from a shown total, and of events (`RawTable.people`) the clients behind these; no hidden cell
+    can be worked out to closer than `Policy.width`, with all that was said `earlier` at hand. In strict mode
+    a small one also looks as if it could be the threshold.
     Not covered: agencies that pool what they know (reported), and relations not declared.
 
     `release` is the label in the ledger; as a rule the one printed with the table. Raises Unprotectable.
@@ -176,6 +177,8 @@ class _Question:
             self._table, self._labels = self._alone(names), lambda ids: set()
         self._table |= {"min_agencies": policy.min_agencies, "dominance": str(policy.dominance)}
         self._name = dict(zip(self._figures, names, strict=True))
+        few = {self._name[at] for at, clients in raw.people.items() if not policy.may_show(clients)}
+        self._table["sensitive"] = sorted({*self._table.get("sensitive", ()), *few})
         self._called = _names(self._table)
         for part in ("cells", "known"):
             self._table[part] = [self._renamed(one) for one in self._table.get(part, [])]
@@ -250,6 +253,7 @@ class _Question:
                     by={agency: n for agency, n in sorted(raw.by_agency(figure).items()) if n},
                     said=read_as(figure),
                     has_place=not isinstance(figure, Nested) and figure not in raw.beside | raw.inside,
+                    people=None if isinstance(figure, Nested) else raw.people.get(figure),
                 )
                 for figure in self._figures
             ),
@@ -261,11 +265,8 @@ class _Question:
 
     def settle(self, seed: bytes) -> tuple[Protection, AttackReport]:
         """What the engine answers, asked again until no line and no hidden cell gives more away."""
-        self._close(lambda figure: self._policy.may_show(self._raw.by_agency(figure)))
-        sensitive: set[str] = set()
-        given = set(self._table.get("sensitive", []))
+        self._close(self._may_show)
         for _ in range(_ROUNDS):
-            self._table["sensitive"] = sorted(given | sensitive)
             try:
                 answer = protected(read(self._table), seed)
             except Refused as error:
@@ -280,13 +281,13 @@ class _Question:
             found = audit(self._table | everything, answer.shown)
             if not found.exposed:
                 return answer, self._report(answer, found.targets, found.readers)
-            weak = {one.cell for one in found.exposed} - sensitive
+            weak = {one.cell for one in found.exposed} - set(self._table["sensitive"])
             if not weak or not weak <= set(answer.secondary):
                 raise Unprotectable(
                     f"an attacker could work out {self._at(one.cell for one in found.exposed)}"
                 )
             # Hidden beside a small count, and not uncertain enough itself: from now on it counts like one.
-            sensitive |= weak
+            self._table["sensitive"] = sorted({*self._table["sensitive"], *weak})
         raise Unprotectable("hiding more did not come to an end")
 
     def round(self, seed: bytes) -> tuple[dict[str, int], dict[str, Any], AttackReport]:
@@ -294,7 +295,7 @@ class _Question:
 
         A count that was said exactly before is rounded all the same, and known.
         """
-        self._close(lambda figure: self._policy.may_show(self._raw.by_agency(figure)))
+        self._close(self._may_show)
         places = {name for _at, name in self.places()}
         value = {cell["id"]: cell["value"] for cell in self._table["cells"]}
         for name in sorted(places & set(self._table["forced"])):
@@ -348,9 +349,18 @@ class _Question:
     def _relate(self, total: str, *parts: str) -> None:
         self._table["relations"] = [*self._table["relations"], {"total": total, "parts": list(parts)}]
 
+    def _may_show(self, figure: Figure) -> bool:
+        return all(map(self._policy.may_show, (self._raw.by_agency(figure), self._raw.behind(figure))))
+
     def _close(self, is_shown: Callable[[Figure], bool]) -> bool:
         """What is left of a shown total without its shown parts is a count of its own where it may not be
-        read. Whether there was one that is not in the question yet."""
+        read. Whether there was one that is not in the question yet.
+
+        How many clients are behind what is left of a count of events nobody has counted: one client may be
+        behind several parts. At each agency there are at least as many as behind the largest part left, and
+        as are behind the total and not behind the parts shown; at most as many as behind the total, and
+        behind all parts left together. It may be read if it could be whatever lies between.
+        """
         found = False
         for total, parts in self._lines:
             left = [part for part in parts if isinstance(part, Nested) or not is_shown(part)]
@@ -358,7 +368,10 @@ class _Question:
             if not is_shown(total) or len(left) < 2 or names in self._left:
                 continue
             by = _together(self._raw.by_agency(part) for part in left)
-            if self._policy.may_show(by):
+            is_of_few = total in self._raw.people and not self._policy.may_surely_show(
+                *self._behind(total, left, [part for part in parts if part not in left])
+            )
+            if self._policy.may_show(by) and not is_of_few:
                 continue
             found = True
             self._left.add(names)
@@ -369,7 +382,21 @@ class _Question:
             ]
             self._table["relations"] = [*self._table["relations"], {"total": name, "parts": sorted(names)}]
             self._table["hidden"] = [*self._table["hidden"], name]
+            if is_of_few:
+                self._table["sensitive"] = sorted({*self._table["sensitive"], name})
         return found
+
+    def _behind(
+        self, total: Figure, left: Sequence[Figure], shown: Sequence[Figure]
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """The least and the most clients by agency behind what is left of a total."""
+        everybody, behind = self._raw.behind(total), [self._raw.behind(part) for part in left]
+        said, together = _together(map(self._raw.behind, shown)), _together(behind)
+        least = {
+            agency: max(n - said.get(agency, 0), *(one.get(agency, 0) for one in behind))
+            for agency, n in everybody.items()
+        }
+        return least, {agency: min(n, together.get(agency, 0)) for agency, n in everybody.items()}
 
     def _report(self, answer: Protection, targets: int, readers: int) -> AttackReport:
         cells = {name: " / ".join(at) for at, name in self.places()}

@@ -103,7 +103,8 @@ class RawTable:
     `inside` are counts that exist and have no place in the table (the finest cross-classification of which
     only margins are shown): nobody reads them, and nobody may work out a small one. `keys` names counts for
     every table there will ever be; a count without one is this table's own. `adds_up` are the universes of
-    which disjoint periods add up (contacts do, people do not).
+    which disjoint periods add up (contacts do, people do not). `people`: where a count is of events (say,
+    services), the distinct clients behind it by agency; a count of which nothing is said is one of clients.
     """
 
     title: str
@@ -118,6 +119,7 @@ class RawTable:
     inside: frozenset[Coord] = frozenset()
     keys: Mapping[Coord, FigureKey] = field(default_factory=dict)
     adds_up: frozenset[str] = frozenset()
+    people: Mapping[Coord, Mapping[str, int]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         freeze = object.__setattr__
@@ -128,6 +130,9 @@ class RawTable:
         freeze(self, "ranges", MappingProxyType(dict(self.ranges)))
         freeze(self, "linked", MappingProxyType(dict(self.linked)))
         freeze(self, "keys", MappingProxyType(dict(self.keys)))
+        freeze(
+            self, "people", MappingProxyType({at: MappingProxyType(dict(n)) for at, n in self.people.items()})
+        )
         self._check_places()
         self._check_counts()
         for relation in self.relations:
@@ -140,6 +145,11 @@ class RawTable:
             return {agency: n - inner.get(agency, 0) for agency, n in outer.items()}
         counts = self.counts[figure]
         return {} if isinstance(counts, NotReported) else counts
+
+    def behind(self, figure: Figure) -> Mapping[str, int]:
+        """The people behind a figure by agency: of a count of people they are the count."""
+        behind = None if isinstance(figure, Nested) else self.people.get(figure)
+        return self.by_agency(figure) if behind is None else behind
 
     def key(self, figure: Figure) -> FigureKey:
         """The figure's one name; of people between two nested counts, one made of both."""
@@ -163,7 +173,7 @@ class RawTable:
         named |= {spread.cell for spread in self.ranges.values() if spread.cell is not None}
         if self.beside & self.inside or named & (self.beside | self.inside):
             raise ValueError("a figure without a place is public or kept back, and nothing stands beside it")
-        named |= self.beside | self.inside | self.keys.keys()
+        named |= self.beside | self.inside | self.keys.keys() | self.people.keys()
         for total, parts in map(line_of, self.relations):
             named |= {figure for figure in (total, *parts) if not isinstance(figure, Nested)}
         for at in sorted(named - self.counts.keys()):
@@ -186,6 +196,12 @@ class RawTable:
                 raise ValueError(f"{at} has a count that is not a whole number of people")
             if not by_agency and at in self.counts:
                 raise ValueError(f"{at} is a zero that no agency reported: say NotReported")
+        for at, clients in self.people.items():
+            events = self.by_agency(at)
+            if any(not 0 < clients.get(agency, 0) <= n for agency, n in events.items() if n) or any(
+                n for agency, n in clients.items() if not events.get(agency)
+            ):
+                raise ValueError(f"{at} has more clients than events, or events of nobody")
         if any(median.days < 0 for median in self.medians.values()):
             raise ValueError("a median is a length of time")
 
