@@ -71,8 +71,35 @@ def openings() -> QuerySet[Opening]:
     return found.select_related("agency", "county").order_by("-posted_at", "pk")
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What stands posted, and whether it is older than its agency says a post may be."""
+
+    opening: Opening
+    is_stale: bool
+
+
+def board() -> list[Posted]:
+    """Everything that is posted now, freshest first: one query."""
+    now = timezone.now()
+    return [Posted(one, one.is_stale(now)) for one in openings()]
+
+
+def fits(opening: Opening, *, county: str = "", accepts: str = "", language: str = "") -> bool:
+    """Whether a post may answer the question: what it does not say is for the phone, and so is where a
+    confidential site is. `county` is a FIPS code, the others values of Accepted and Language."""
+    groups = set(opening.accepts)
+    if "all_genders" in groups:
+        groups |= {"women", "men"}
+    return (
+        (not county or opening.county_id in (None, county))
+        and (not accepts or not groups or accepts in groups)
+        and (not language or not opening.languages or language in opening.languages)
+    )
+
+
 def silent(posted: Sequence[Opening]) -> list[Agency]:
-    """Agencies that are expected to report and have nothing among `posted`."""
+    """Agencies that are expected to report and have nothing among `posted`, by name."""
     said = {one.agency_id for one in posted}
     expected = Agency.objects.filter(is_expected_to_report=True, left_on=None)
     return [agency for agency in expected if agency.pk not in said]

@@ -11,9 +11,20 @@ from rest_framework import serializers
 from agencies.api import Strict
 from agencies.models import County, Job, Project
 from agencies.roles import Permission
-from referrals import actions, picklists, queries
+from referrals import actions, availability, picklists, queries
 from referrals.api.fields import CodeField, OwnRow, RecordSerializer
-from referrals.models import Client, Enrollment, Offer, Referral, Screening, Service, Touchpoint
+from referrals.models import (
+    Client,
+    Enrollment,
+    Offer,
+    Opening,
+    OpeningPost,
+    Referral,
+    Screening,
+    Service,
+    Touchpoint,
+)
+from referrals.models.availability import MOST_HOURS, MOST_PLACES, PHONE
 
 # Before any record of the field; a typing error, not a day.
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -221,6 +232,52 @@ class OfferSerializer(RecordSerializer):
         model = Offer
         fields = ("id", "sender", "needed", "handover_code", "offered_at", "expires_at")
         read_only_fields = fields
+
+
+class OpeningSerializer(RecordSerializer):
+    """What an agency posted about itself. `county` and `taken_tenths` (places taken, of ten) are null where
+    they are not told, as of any confidential site; `free` is null where it was not said, never zero."""
+
+    agency = serializers.CharField(source="agency.name", read_only=True)
+
+    class Meta:
+        model = Opening
+        fields = (
+            "id",
+            "agency",
+            "kind",
+            "county",
+            "free",
+            "wait",
+            "accepts",
+            "languages",
+            "phone",
+            "taken_tenths",
+            "is_confidential",
+            "posted_at",
+            "stale_at",
+        )
+        read_only_fields = fields
+
+
+class NewOpeningSerializer(Strict):
+    """What one of the caller's agency's projects can take on. `places` stays the agency's own, and a place is
+    confidential unless it is said that it is not."""
+
+    project = OwnRow(Project)
+    kind = CodeField(picklists.ServiceType)
+    free = serializers.IntegerField(min_value=0, max_value=MOST_PLACES, required=False, allow_null=True)
+    places = serializers.IntegerField(min_value=1, max_value=MOST_PLACES, required=False, allow_null=True)
+    wait = CodeField(picklists.Wait, required=False)
+    accepts = serializers.ListField(child=CodeField(picklists.Accepted), required=False, max_length=20)
+    languages = serializers.ListField(child=CodeField(picklists.Language), required=False, max_length=40)
+    phone = serializers.RegexField(PHONE, required=False, allow_blank=True, max_length=28)
+    stale_hours = serializers.IntegerField(min_value=1, max_value=MOST_HOURS, required=False)
+    is_confidential = serializers.BooleanField(required=False)
+    is_withdrawn = serializers.BooleanField(required=False)
+
+    def create(self, validated_data: dict[str, Any]) -> OpeningPost:
+        return availability.post_opening(**validated_data)
 
 
 class ProjectSerializer(RecordSerializer):

@@ -6,6 +6,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,9 +15,9 @@ from rest_framework.viewsets import ViewSet
 from agencies.api import Conflict, Described, MadeSerializer, PerPerson, PerToken, Readable, Resource
 from agencies.models import Job, Project
 from agencies.roles import Permission
-from referrals import actions, picklists, queries
+from referrals import actions, availability, picklists, queries
 from referrals.api import filters, serializers
-from referrals.models import Client, Enrollment, Offer, Referral, Screening, Service, Touchpoint
+from referrals.models import Client, Enrollment, Offer, Opening, Referral, Screening, Service, Touchpoint
 
 VIEW = {"list": Permission.CLIENT_VIEW, "retrieve": Permission.CLIENT_VIEW}
 
@@ -148,6 +149,25 @@ class OfferViewSet(Readable):
         return self.made(answer)
 
 
+class OpeningViewSet(ListModelMixin, Resource):
+    """What is free now, everybody's, freshest post first; and posting the caller's agency's own."""
+
+    needs = {"list": Permission.REPORT_NETWORK, "create": Permission.REFERRAL_ANSWER}
+    serializer_class = serializers.OpeningSerializer
+
+    def get_queryset(self) -> models.QuerySet[Opening]:
+        # The schema is written while nobody is asking.
+        is_asked = not getattr(self, "swagger_fake_view", False)
+        return availability.openings() if is_asked else Opening._base_manager.none()
+
+    @extend_schema(request=serializers.NewOpeningSerializer, responses={201: MadeSerializer})
+    def create(self, request: Request) -> Response:
+        """Post what one project has free, in place of its last post; the answer names the post."""
+        sent = serializers.NewOpeningSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        return self.made(sent.save())
+
+
 class ProjectViewSet(Readable):
     """The caller's agency's projects, those that ended too."""
 
@@ -215,6 +235,7 @@ ROUTES: list[tuple[str, type[Any]]] = [
     ("screenings", ScreeningViewSet),
     ("referrals", ReferralViewSet),
     ("offers", OfferViewSet),
+    ("openings", OpeningViewSet),
     ("projects", ProjectViewSet),
     ("jobs", JobViewSet),
     ("picklists", PicklistViewSet),

@@ -89,6 +89,11 @@ class OpeningPost(Scoped):
     def __str__(self) -> str:
         return f"{self.kind}"
 
+    @property
+    def taken(self) -> int | None:
+        """Places that somebody has, exact; None where the post does not say."""
+        return None if self.places is None or self.free is None else self.places - self.free
+
 
 class Opening(Scoped):
     """What everybody with a role may read of the latest post about a project and a kind of help.

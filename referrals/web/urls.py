@@ -3,6 +3,7 @@
 from django.urls import path
 
 from referrals.web import (
+    availability,
     bulkcards,
     cards,
     clients,
@@ -60,6 +61,7 @@ urlpatterns = [
     path("disclosures/<uuid:disclosure>/open/", disclosures.DisclosureOpen.as_view(), name="disclosure_open"),
     path("drafts/<slug:form>/", entry.KeepDraft.as_view(), name="draft"),
     path("drafts/<slug:form>/<uuid:client>/", entry.KeepDraft.as_view(), name="draft"),
+    *availability.urlpatterns,
     *bulkcards.urlpatterns,
     *exports.urlpatterns,
     *imports.urlpatterns,

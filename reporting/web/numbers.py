@@ -18,6 +18,7 @@ from agencies import ledger
 from agencies.doors import AgencyView
 from agencies.models import Agency, User
 from agencies.roles import Permission
+from referrals import availability
 from reporting import charts, engine, releases, render
 from reporting.measures import Period
 from reporting.models import Calendar, Grid, Release
@@ -156,6 +157,7 @@ class Own(AgencyView):
                 "period_groups": groups,
                 "chosen": key,
                 "anonymous": render.spoken(contacts, "anonymous", "contacts"),
+                "clocks": availability.clocks(),
                 "downloads": downloads("reporting:own_download", period=key) if may_export else [],
             },
         )

@@ -16,6 +16,7 @@ _PLACES = (
     ("before", _("More than before?"), "reporting:before", {Permission.REPORT_NETWORK}),
     ("given", _("Given and missing"), "reporting:given", {Permission.REPORT_NETWORK}),
     ("who", _("Who?"), "reporting:who", {Permission.REPORT_NETWORK}),
+    ("free", _("What is free?"), "reporting:free", {Permission.REPORT_NETWORK}),
     ("coverage", _("Who reports?"), "reporting:coverage", {Permission.REPORT_NETWORK}),
     ("own", _("Our agency"), "reporting:numbers_own", {Permission.REPORT_OWN}),
     (

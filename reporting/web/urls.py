@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from reporting.web import beside, coverage, dashboards, grants, keeping, leakcheck, numbers, releases, trends
+from reporting.web import (
+    availability,
+    beside,
+    coverage,
+    dashboards,
+    grants,
+    keeping,
+    leakcheck,
+    numbers,
+    releases,
+    trends,
+)
 
 app_name = "reporting"
 
@@ -14,6 +25,7 @@ urlpatterns = [
     path("numbers/before.<slug:shape>", trends.BeforeFile.as_view(), name="before_download"),
     path("numbers/given/", dashboards.Given.as_view(), name="given"),
     path("numbers/who/", dashboards.Who.as_view(), name="who"),
+    path("numbers/free/", availability.Free.as_view(), name="free"),
     path("numbers/coverage/", coverage.Coverage.as_view(), name="coverage"),
     path("numbers/beside/", beside.Beside.as_view(), name="beside"),
     path("numbers/saved/", keeping.Saved.as_view(), name="saved"),

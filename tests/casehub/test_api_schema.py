@@ -23,6 +23,8 @@ OPERATIONS = [
     "offers_list",
     "offers_respond_create",
     "offers_retrieve",
+    "openings_create",
+    "openings_list",
     "picklists_list",
     "pipeline_retrieve",
     "projects_list",
@@ -74,7 +76,7 @@ def test_every_operation_says_how_it_refuses_and_that_one_signs_in(schema):
 
 def test_what_may_be_sent_is_closed_and_holds_no_owner(schema):
     shapes = schema["components"]["schemas"]
-    for name in ("NewTouchpoint", "NewService", "Answer"):
+    for name in ("NewTouchpoint", "NewService", "NewOpening", "Answer"):
         assert shapes[name]["additionalProperties"] is False
         assert not {"agency", "id", "worker"} & set(shapes[name]["properties"])
 
@@ -87,6 +89,7 @@ def test_code_lists_stand_in_the_schema_by_name_with_their_missing_answers(schem
 
 def test_no_field_of_the_schema_is_an_identity(schema):
     about_agencies = {"Project": {"name"}, "Job": {"name"}, "Picklist": {"name"}}
+    about_agencies |= {"Opening": {"phone"}, "NewOpening": {"phone"}}
     for shape, found in schema["components"]["schemas"].items():
         for name in set(found.get("properties", ())) - about_agencies.get(shape, set()):
             assert not smells_of_identity(name), (shape, name)

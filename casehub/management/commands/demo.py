@@ -19,7 +19,7 @@ from agencies import jobs
 from agencies.models import Agency, Job, JobState, Membership
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor, acting_as
-from casehub import demo, democards, demoholders, demoreleases, demotables, running
+from casehub import demo, democards, demofree, demoholders, demoreleases, demotables, running
 from casehub.synthetic import World, world, write_hmis
 from referrals.agency_side.bundle import make_bundle
 from referrals.agency_side.keys import load_or_make_key
@@ -64,6 +64,7 @@ class Command(BaseCommand):
                 self._build(invented)
             with demoholders.serve(invented, _machines()):
                 democards.seal(invented, _machines())
+                demofree.post(invented)
                 if not Release.objects.filter(measure="pipeline").exists():
                     self._count(invented)
                 self._report(options["json"])
