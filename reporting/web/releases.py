@@ -171,7 +171,10 @@ class Correct(Office):
 
 
 class ProposalPage(Office):
-    """One table as it would be released, with what the attacker says of it; asked for or decided here."""
+    """One table as it would be released, with what the attacker says of it; asked for or decided here.
+
+    Its figures are the checker's alone until it is released: see `releases.seen`.
+    """
 
     def get(self, request: HttpRequest, proposal: UUID) -> HttpResponse:
         return self._page(_proposal(proposal))
@@ -223,9 +226,10 @@ class ProposalPage(Office):
             and found.state in (Proposal.State.WAITING, Proposal.State.DRAWN, Proposal.State.BLOCKED),
             "can_decide": may["may_decide"] and not is_mine and found.state == Proposal.State.ASKED,
             "is_mine": is_mine,
+            "may_see": may["may_decide"] and not is_mine,
         }
         if found.drawn:
-            context |= _evidence(found)
+            context |= _evidence(found) if context["may_see"] else _outline(found)
         return render(self.request, "reporting/release_proposal.html", context, status=status)
 
 
@@ -461,6 +465,21 @@ def _days() -> Iterable[tuple[str, Any]]:
             yield heading, [(f"once {grid} {one.start}", period_name(one)) for one in reversed(closed)]
 
 
+def _outline(found: Proposal) -> dict[str, Any]:
+    """What who asks may know of a table before it is released: how it is cut, and how much is hidden."""
+    kept: Mapping[str, Any] = found.drawn or {}
+    return {
+        "share_hidden": kept["table"]["caveats"]["share_hidden"],
+        "views": _words(releases.views_of(kept["views"]), figures.names()),
+        "is_coarser": kept["views"] != found.views,
+        "has_moved": _has_moved(found),
+    }
+
+
+def _has_moved(found: Proposal) -> bool:
+    return found.state in (Proposal.State.DRAWN, Proposal.State.ASKED) and releases.has_moved(found)
+
+
 def _evidence(found: Proposal) -> dict[str, Any]:
     """What a decision rests on: the table, what is hidden, what changes, what the attacker says."""
     table = releases.seen(found).table
@@ -488,8 +507,7 @@ def _evidence(found: Proposal) -> dict[str, Any]:
             for at, before, now in kept["changes"][:200]
         ],
         "changes_count": len(kept["changes"]),
-        "has_moved": found.state in (Proposal.State.DRAWN, Proposal.State.ASKED)
-        and releases.has_moved(found),
+        "has_moved": _has_moved(found),
     }
 
 

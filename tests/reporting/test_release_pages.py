@@ -1,12 +1,15 @@
 """The pages of tables on their way out: who sees which, the whole way by two people, and the public's pages."""
 
 import json
+import re
 from datetime import date
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
+from agencies import actions
+from agencies.scope import NotAllowed
 from reporting import releases
 from reporting.measures import Period
 from reporting.models import Grid, Mode, Proposal, Release, Scope, Showing, Specification
@@ -19,6 +22,12 @@ PUBLIC = {"scope": Scope.PUBLIC, "mode": Mode.STRICT}
 
 def said(response):
     return " ".join(response.content.decode().split())
+
+
+def cells(response):
+    """What stands in the cells of its tables."""
+    found = re.findall(r'<td role="cell"[^>]*>(.*?)</td>', response.content.decode(), re.DOTALL)
+    return [re.sub(r"<[^>]*>", "", one).strip() for one in found]
 
 
 def test_the_whole_way_by_two_people(world):
@@ -114,7 +123,32 @@ def test_a_correction_is_asked_for_from_the_list(world):
     proposal = Proposal.objects.get()
     assert proposal.replaces == made and sent.status_code == 302
     releases.draw_proposal(proposal.pk)
-    assert "What changes" in said(coordinator.get(reverse("reporting:release_proposal", args=[proposal.pk])))
+    where = reverse("reporting:release_proposal", args=[proposal.pk])
+    assert "What changes" in said(world.browser("HUB", "output_checker").get(where))
+    assert "What changes" not in said(coordinator.get(where))
+
+
+@pytest.mark.parametrize("is_checker_too", [False, True])
+def test_who_asks_reads_no_figure_of_a_draft(world, is_checker_too):
+    """Two drafts are not protected beside each other: their difference is a small count."""
+    network(world)
+    if is_checker_too:
+        actions.grant_role(world.person("HUB", "coordinator"), world.agency("HUB"), "output_checker")
+    coordinator, checker = world.browser("HUB", "coordinator"), world.browser("HUB", "output_checker")
+    found = drawn(world, "pipeline", YEAR)
+    where = reverse("reporting:release_proposal", args=[found.pk])
+    assert "45" in cells(checker.get(where)) and "What an attacker finds" in said(checker.get(where))
+    page = said(coordinator.get(where))
+    assert (
+        "45" not in cells(coordinator.get(where))
+        and "What an attacker finds" not in page
+        and "Small counts" not in page
+    )
+    assert "Figures hidden" in page and "Ask the output checker" in page
+    proof = coordinator.get(reverse("reporting:release_certificate", args=[found.pk]))
+    assert proof.status_code == 404
+    with world.acting("HUB", "coordinator"), pytest.raises(NotAllowed):
+        releases.seen(found)
 
 
 # A nation's own page.
