@@ -57,10 +57,10 @@ class Openings(AgencyView):
         return held if self.actor.may(held) else Permission.REFERRAL_ANSWER
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self._page(list(self._lines(request)))
+        return self._page(self._sorted(request))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        lines = list(self._lines(request))
+        lines = self._sorted(request)
         if down := request.POST.get("down"):
             return self._take_down(lines, down)
         wrong = [line for line in lines if not line.form.is_valid()]
@@ -86,6 +86,10 @@ class Openings(AgencyView):
         availability.withdraw_opening(found)
         messages.success(self.request, _("Taken down. Nobody else sees it until you post it again."))
         return redirect("referrals:openings")
+
+    def _sorted(self, request: HttpRequest) -> list[Line]:
+        """What others read first, as that is what changes."""
+        return sorted(self._lines(request), key=lambda line: not line.is_up)
 
     def _lines(self, request: HttpRequest) -> Iterator[Line]:
         """What stands, and an empty row for each project without any; for every project if more is asked."""

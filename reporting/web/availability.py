@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as respond
 from django.utils import formats, timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -31,6 +32,7 @@ class Line:
     wait: str
     accepts: str
     languages: str
+    ago: str
     is_stale: bool
 
 
@@ -96,6 +98,7 @@ def _line(posted: Posted) -> Line:
         wait=_words(Wait, [one.wait]),
         accepts=_words(Accepted, one.accepts),
         languages=_words(Language, one.languages),
+        ago=timesince(one.posted_at, depth=1),
         is_stale=posted.is_stale,
     )
 
