@@ -42,6 +42,7 @@ app.conf.update(
         "sweep": {"task": "casehub.sweep", "schedule": 20.0},
         "seal": {"task": "casehub.seal_ledgers", "schedule": 60.0},
         "snapshot": {"task": "casehub.snapshot_months", "schedule": 3600.0},
+        "live": {"task": "casehub.step_live_figures", "schedule": 3600.0},
         "tell": {"task": "casehub.tell_of_new_figures", "schedule": 3600.0},
         "disclosures": {"task": "casehub.empty_disclosures", "schedule": 300.0},
         "tidy": {"task": "casehub.tidy", "schedule": 3600.0},
@@ -104,6 +105,13 @@ def snapshot_months() -> int:
     from reporting.tasks import snapshot
 
     return snapshot()
+
+
+@app.task(name="casehub.step_live_figures")
+def step_live_figures() -> int:
+    from reporting.tasks import live
+
+    return live()
 
 
 @app.task(name="casehub.tell_of_new_figures")

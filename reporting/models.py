@@ -363,6 +363,51 @@ class SealedCounts(models.Model):
         return str(self.release_id or self.proposal_id)
 
 
+class LiveFigure(models.Model):
+    """What was said of a year that goes on: one step of figures that move in steps (reporting.sdc.steps).
+
+    `table` is what readers see, ranges only; `said_at` when each of its figures last moved. What was counted
+    is sealed under the hub office's keys, and opened to make the next step or to protect a release.
+    """
+
+    append_only = True
+    not_counted = True
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    label = models.CharField(max_length=80, unique=True)
+    specification = models.ForeignKey(Specification, models.PROTECT, related_name="live_figures")
+    hub = models.ForeignKey("agencies.Agency", models.PROTECT, related_name="+")
+    period_start = models.DateField()
+    period_end = models.DateField()
+    table = models.JSONField()
+    digest = models.CharField(max_length=64)
+    said_at = models.JSONField(default=dict)
+    counts_sealed = models.BinaryField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    privacy = Privacy(
+        open={
+            "id",
+            "label",
+            "specification",
+            "hub",
+            "period_start",
+            "period_end",
+            "table",
+            "digest",
+            "said_at",
+            "counts_sealed",
+            "made_at",
+        }
+    )
+
+    class Meta:
+        ordering = ["-made_at", "-label"]
+
+    def __str__(self) -> str:
+        return self.label
+
+
 class TribalAnswer(models.Model):
     """What a tribal agency answered when a table was to hold its rows; its newest answer counts.
 

@@ -1,4 +1,4 @@
-"""What the schedule and the queue ask of this floor: tables drawn, and whatever is due released."""
+"""What the schedule and the queue ask of this floor: tables drawn, whatever is due released, live steps."""
 
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,11 @@ def draw_table(run: jobs.Run) -> dict[str, Any]:
     """Draw the table that a proposal wants; its page says what came of it."""
     releases.draw_proposal(UUID(run.arguments["proposal"]))
     return {}
+
+
+def live() -> int:
+    """Let the live figures take a step, if they may; whether they did."""
+    return int(releases.step() is not None)
 
 
 def snapshot() -> int:

@@ -66,6 +66,7 @@ SAID: dict[str, Promise] = {
     "report.exported": gettext_lazy("Exported figures"),
     "report.frozen": gettext_lazy("Froze a report"),
     "report.rows_viewed": gettext_lazy("Looked at who is counted"),
+    "figures.moved": gettext_lazy("Let the live figures take a step"),
     "table.allowed": gettext_lazy("Allowed a table to hold the nation's rows"),
     "table.allowed_there": gettext_lazy("A nation allowed a table to hold its rows"),
     "table.asked": gettext_lazy("Asked for a table's release"),

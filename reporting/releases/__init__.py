@@ -24,6 +24,7 @@ from reporting.releases.asking import (
     specify,
     withdraw_specification,
 )
+from reporting.releases.live import Live, so_far, step
 from reporting.releases.periods import calendar, choose_grid, closed_periods, period_of
 from reporting.releases.publishing import (
     Drawn,
@@ -47,6 +48,7 @@ __all__ = [
     "AlreadyThere",
     "Drawn",
     "LedgerIncomplete",
+    "Live",
     "NotAPeriod",
     "NotApproved",
     "NotCertified",
@@ -81,7 +83,9 @@ __all__ = [
     "read",
     "request",
     "seen",
+    "so_far",
     "specify",
+    "step",
     "usual_views",
     "views_of",
     "withdraw_specification",

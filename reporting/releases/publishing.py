@@ -148,7 +148,7 @@ def publish(specification: Specification, period: Period) -> Release | Proposal:
     """
     if period_of(specification.grid, period.start) != period:
         raise NotAPeriod
-    with acting_as(_hand(), in_turn=Calendar):
+    with acting_as(hand(), in_turn=Calendar):
         asked = Specification.objects.select_related("asked_by", "decided_by").get(pk=specification.pk)
         if not is_in_force(asked):
             raise NotApproved
@@ -179,7 +179,7 @@ def due() -> list[tuple[Specification, Period]]:
     """
     if office() is None:
         return []
-    spans, expected = engine.network_spans(_hand())
+    spans, expected = engine.network_spans(hand())
     if len(spans) < Policy().min_agencies:
         return []
     settled = timezone.now() - timedelta(days=calendar().settling_days)
@@ -221,7 +221,7 @@ def publish_due() -> int:
 
 def draw_proposal(proposal: UUID) -> None:
     """Draw what waits to be drawn, or say that it is blocked and by which releases. Opens the hub's door."""
-    with acting_as(_hand(), in_turn=Calendar):
+    with acting_as(hand(), in_turn=Calendar):
         asked = Proposal.objects.select_for_update(of=("self",)).get(pk=proposal)
         if asked.state != Proposal.State.WAITING:
             return
@@ -295,7 +295,7 @@ def write(wanted: Wanted, drawn: Drawn, *, requested_by: int, decided_by: int) -
         requested_by_id=requested_by,
         decided_by_id=decided_by,
     )
-    sealed.seal(drawn.counts, drawn.certificate, hub=_our_office(), of=made)
+    sealed.seal(drawn.counts, drawn.certificate, hub=our_office(), of=made)
     if drawn.counts.merged is not None:
         LinkedStep.objects.create(release=made, merged=drawn.counts.merged)
     return made
@@ -346,7 +346,7 @@ def _drawn(wanted: Wanted, views: Views, earlier: list[Any], without: list[int])
     run = engine.run_network(
         wanted.measure,
         wanted.period,
-        _hand(),
+        hand(),
         release=wanted.label,
         before=_last_step(wanted.measure),
         earlier=earlier,
@@ -369,7 +369,7 @@ def _drawn(wanted: Wanted, views: Views, earlier: list[Any], without: list[int])
 def _seed(label: str) -> bytes:
     """32 secret bytes that are the same for a label however often it is drawn, so that trying again tells
     nothing; nobody without the office's keys can make them."""
-    return vault.token(label, agency=_our_office().pk, place="release.seed")
+    return vault.token(label, agency=our_office().pk, place="release.seed")
 
 
 def _keep(asked: Proposal, drawn: Drawn, state: str) -> None:
@@ -405,7 +405,7 @@ def _changes(before: ProtectedTable, now: ProtectedTable) -> list[list[Any]]:
 def _for_the_checker(wanted: Wanted, drawn: Drawn, asked: Specification) -> Proposal:
     """A run that its specification does not cover any more."""
     proposal = Proposal.objects.create(
-        specification=asked, wanted_by=asked.asked_by, hub=_our_office(), **facts(wanted)
+        specification=asked, wanted_by=asked.asked_by, hub=our_office(), **facts(wanted)
     )
     _keep(proposal, drawn, Proposal.State.DRAWN)
     proposal.state, proposal.asked_by, proposal.asked_at = (
@@ -422,11 +422,11 @@ def _blocked(wanted: Wanted, blocking: list[str]) -> None:
     """Keep that a run can't be released, so that it is seen and not drawn each hour."""
     log.warning("nothing of %s can be said for the period from %s", wanted.measure, wanted.period.start)
     assert wanted.specification is not None
-    with acting_as(_hand()):
+    with acting_as(hand()):
         Proposal.objects.create(
             specification=wanted.specification,
             wanted_by=wanted.specification.asked_by,
-            hub=_our_office(),
+            hub=our_office(),
             state=Proposal.State.BLOCKED,
             blocking=blocking,
             drawn_at=timezone.now(),
@@ -486,12 +486,12 @@ def _last_step(measure: str) -> Merged:
     return {left_out: Merge(*ends) for left_out, ends in last.merged.items()} if last else {}
 
 
-def _hand() -> Actor:
+def hand() -> Actor:
     """The hub's own hand. Raises NotApproved where there is no hub office: nobody could have approved."""
-    return Actor.hub(_our_office(), Permission.REPORT_NETWORK)
+    return Actor.hub(our_office(), Permission.REPORT_NETWORK)
 
 
-def _our_office() -> Agency:
+def our_office() -> Agency:
     found = office()
     if found is None:
         raise NotApproved("there is no hub office")

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from django.db.models import Q
-
 from agencies import vault
 from agencies.models import Agency
 from reporting.measures import Period
-from reporting.models import Proposal, Release, SealedCounts
+from reporting.models import LiveFigure, Proposal, Release, SealedCounts
 from reporting.sdc.ledger import Said
+from reporting.sdc.steps import Step
 
 YEARS_BACK = 2
 """A release that ended longer before a new period begins is left out (docs/adr/0021)."""
 COUNTS, CERTIFICATE = "sealedcounts.counts_sealed", "sealedcounts.certificate_sealed"
+LIVE = "livefigure.counts_sealed"
 
 
 class LedgerIncomplete(Exception):
@@ -74,34 +74,51 @@ def certificate_of(table: Release | Proposal) -> dict[str, Any]:
         raise LedgerIncomplete([table.label]) from error
 
 
+def seal_live(said: Said, step: Step, *, of: LiveFigure) -> bytes:
+    """What a live step said, and what the next one goes on from."""
+    return _shut({"said": said.to_data(), "step": step.to_data()}, of.hub_id, LIVE, of)
+
+
+def live_of(row: LiveFigure) -> tuple[Said, Step]:
+    """Raises LedgerIncomplete."""
+    try:
+        data = _open(row.counts_sealed, row.hub_id, LIVE, row)
+        return Said.from_data(data["said"]), Step.from_data(data["step"])
+    except (vault.VaultError, KeyError, TypeError, ValueError) as error:
+        raise LedgerIncomplete([row.label]) from error
+
+
 def said_before(period: Period) -> list[Said]:
-    """What every release said that can hang together with a table of this period, oldest first.
+    """What every release and live step said that can hang together with a table of this period, oldest first.
 
     Also what does not lie in the period itself: a year holds two months together. Whether the universes meet
     is the engine's to find. Raises LedgerIncomplete with all that are in the way.
     """
     found, missing = [], []
-    for release in around(period):
+    for one in around(period):
         try:
-            found.append(counts_of(release).said)
+            found.append(live_of(one)[0] if isinstance(one, LiveFigure) else counts_of(one).said)
         except LedgerIncomplete:
-            missing.append(release.label)
+            missing.append(one.label)
     if missing:
         raise LedgerIncomplete(missing)
     return found
 
 
-def around(period: Period) -> list[Release]:
-    """The releases a table of this period is protected with, oldest first."""
+def around(period: Period) -> list[Release | LiveFigure]:
+    """The releases and live steps that a table of this period is protected with, oldest first."""
     since = date(period.start.year - YEARS_BACK, period.start.month, 1)
-    near = Release.objects.filter(Q(period_end__gt=since)).select_related("sealed_counts")
-    return list(near.order_by("made_at", "pk"))
+    near = Release.objects.filter(period_end__gt=since).select_related("sealed_counts")
+    steps = LiveFigure.objects.filter(period_end__gt=since)
+    return sorted([*near, *steps], key=lambda one: (one.made_at, str(one.pk)))
 
 
-def _shut(data: Any, agency: int, place: str, of: Release | Proposal) -> bytes:
+def _shut(data: Any, agency: int, place: str, of: Release | Proposal | LiveFigure) -> bytes:
     packed = zlib.compress(json.dumps(data, separators=(",", ":")).encode())
     return vault.seal(packed, agency=agency, place=place, row=of.pk)
 
 
-def _open(box: bytes | memoryview, agency: int, place: str, of: Release | Proposal) -> dict[str, Any]:
+def _open(
+    box: bytes | memoryview, agency: int, place: str, of: Release | Proposal | LiveFigure
+) -> dict[str, Any]:
     return dict(json.loads(zlib.decompress(vault.unseal_bytes(box, agency=agency, place=place, row=of.pk))))

@@ -8,13 +8,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from reporting.sdc.attacker import attack
-from reporting.sdc.ledger import Figure, Said
-from reporting.sdc.shape import FigureKey
+from reporting.sdc.ledger import Figure, Said, joint
+from reporting.sdc.pattern import Refused
+from reporting.sdc.policy import Policy
+from reporting.sdc.protected import ProtectedTable, assemble
+from reporting.sdc.raw import Provenance
+from reporting.sdc.shape import Cell, FigureKey, Hidden, Range
+from reporting.sdc.solve import protected
 
 Sums = Sequence[tuple[FigureKey, tuple[FigureKey, ...]]]
 """Totals with their parts."""
@@ -117,6 +122,40 @@ def as_said(
         figures=tuple(
             Figure(key, {a: n for a, n in step.by[key].items() if n}, step.said[key]) for key in moved
         ),
+    )
+
+
+def fits(said: Said, earlier: Sequence[Said], *, secret: bytes, threshold: int = 11, width: int = 5) -> bool:
+    """Whether all that was said, and this step with it, leaves every small count as uncertain as the rule
+    wants: for the public and for each agency. Nothing of it can be hidden any more, so it is yes or no."""
+    unseen = tuple(Figure(figure.key, figure.by, has_place=False) for figure in said.figures)
+    looked = replace(said, release=f"{said.release}, looked at", figures=unseen)
+    try:
+        together = joint([*earlier, said], looked, threshold=threshold, width=width)
+        protected(together.system, secret)
+    except Refused:
+        return False
+    return True
+
+
+def as_table(
+    step: Step, places: Mapping[str, FigureKey], *, title: str, axis: str, about: Provenance
+) -> ProtectedTable:
+    """What a step says, for readers: ranges along one axis, whose values are `places`. A figure of which
+    nothing was said yet, or whose range begins below the threshold, is hidden."""
+    policy = Policy()
+
+    def cell(key: FigureKey) -> Cell:
+        said = step.said.get(key)
+        return Range(*said) if said is not None and said[0] >= policy.threshold else Hidden()
+
+    return assemble(
+        title=title,
+        axes={axis: tuple(places)},
+        cells={(value,): cell(key) for value, key in places.items()},
+        relations=(),
+        policy=policy,
+        about=about,
     )
 
 

@@ -19,10 +19,11 @@ from agencies.doors import AgencyView
 from agencies.models import Agency, User
 from agencies.roles import Permission
 from referrals import availability
-from reporting import charts, engine, releases, render
+from reporting import charts, engine, reading, releases, render
 from reporting.measures import Period
 from reporting.models import Calendar, Grid, Release
 from reporting.sdc import Policy
+from reporting.sdc.steps import BASE
 from reporting.web import figures
 from reporting.web.places import tabs
 from reporting.web.population import drawing_of
@@ -68,7 +69,12 @@ class Network(AgencyView):
             return respond(
                 request,
                 "reporting/numbers_none.html",
-                {"first": _first_release(), "own": _own_url(self), "tabs": tabs(self.actor, "numbers")},
+                {
+                    "first": _first_release(),
+                    "live": so_far(),
+                    "own": _own_url(self),
+                    "tabs": tabs(self.actor, "numbers"),
+                },
             )
         wanted = request.GET.get("period", "")
         chosen = next((one for one in made if one.label == wanted), None) if wanted else made[0]
@@ -87,6 +93,7 @@ class Network(AgencyView):
                 ],
                 "chosen": chosen.label,
                 "anonymous": self._anonymous(request, chosen),
+                "live": so_far(),
                 "downloads": downloads("reporting:figure_download", release=chosen.pk),
                 "own": _own_url(self),
                 "tabs": tabs(self.actor, "numbers"),
@@ -175,6 +182,33 @@ class OwnFile(AgencyView):
         table = engine.run_own(PIPELINE, asked, self.actor)
         ledger.record("report.exported", why=f"{PIPELINE} {period} {shape}")
         return _file(table, shape, f"{PIPELINE}-own-{period}")
+
+
+def so_far() -> dict[str, Any] | None:
+    """What is said of the year that goes on, for `_so_far.html`; None before its first step."""
+    found = releases.so_far()
+    if found is None:
+        return None
+    table = found.table
+    rows = [
+        {
+            "stage": reading.name_of(stage, "stage"),
+            "kind": reading.kind(cell),
+            "text": reading.said(cell),
+            "at": found.said_at.get(stage),
+        }
+        for stage in reading.values_of(table, "stage")
+        for cell in [reading.cell_at(table, (stage,))]
+    ]
+    return {
+        "year": table.caveats.period[0].year,
+        "rows": rows,
+        "first": rows[0],
+        "caveats": reading.caveats(table),
+        "base": 2 * BASE,
+        "agencies": table.policy.min_agencies,
+        "threshold": table.policy.threshold,
+    }
 
 
 def network_people(view: AgencyView, request: HttpRequest) -> dict[str, Any] | None:

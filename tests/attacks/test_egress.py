@@ -24,7 +24,7 @@ from agencies.roles import Permission
 from casehub.demo import OUTLINES
 from referrals.models import Touchpoint
 from reporting import render
-from reporting.models import Release
+from reporting.models import LiveFigure, Release
 from reporting.sdc import from_stored
 from tests.attacks.routes import routes
 from tests.attacks.rows import walled
@@ -163,6 +163,9 @@ def said_in_releases() -> set[int]:
         # Read back, so that a table nobody could read would be noticed.
         assert from_stored(release.table, digest=release.digest).axes
         found |= {release.period_start.year, release.period_end.year, release.measure_version}
+    for step in LiveFigure.objects.all():
+        found |= {int(n) for n in re.findall(r"\d+", json.dumps([step.table, step.said_at]))}
+        assert from_stored(step.table, digest=step.digest).axes
     return found
 
 

@@ -500,6 +500,6 @@ def test_what_is_counted_is_of_one_moment(lasting_world):
 
     network(lasting_world)
     releases.calendar()
-    with acting_as(publishing._hand(), in_turn=Calendar), connection.cursor() as cursor:
+    with acting_as(publishing.hand(), in_turn=Calendar), connection.cursor() as cursor:
         cursor.execute("SHOW transaction_isolation")
         assert cursor.fetchone() == ("repeatable read",)
