@@ -261,18 +261,38 @@ def share(table: Table, part: Coord, whole: Coord) -> int | None:
     return (200 * top.value + bottom.value) // (2 * bottom.value)
 
 
-def conversions(table: Table, fixed: Mapping[str, str] | None = None) -> dict[str, int | None]:
-    """By stage: the clients that entered it, in percent of those that entered the stage before.
+def share_said(table: Table, part: Coord, whole: Coord) -> str:
+    """`share` in words, "" where there is none."""
+    percent = share(table, part, whole)
+    if percent is None:
+        return ""
+    return percent_said(percent, step_of(table), is_some=table.cells[part] != Shown(0))
 
-    None where there is no stage before (`lost` follows none), or where a count is hidden.
+
+def percent_said(percent: int, step: int, *, is_some: bool) -> str:
+    """A share that was rounded to a multiple of `step`. Somebody is never said to be 0 %."""
+    if percent == 0 and is_some:
+        return gettext("under %(percent)d %%") % {"percent": step}
+    return gettext("%(percent)d %%") % {"percent": percent}
+
+
+def step_of(table: Table) -> int:
+    """What shares of the table are rounded to, in percent."""
+    return table.policy.rounding if isinstance(table, ProtectedTable) else 1
+
+
+def conversions(table: Table, fixed: Mapping[str, str] | None = None) -> dict[str, str]:
+    """By stage: the clients that entered it, in percent of those that entered the stage before, in words.
+
+    "" where there is no stage before (`lost` follows none), or where a count is hidden.
     """
     gate(table)
     wanted = {"figure": "entered"} if is_pipeline(table) else dict(fixed or {})
     stages = values_of(table, "stage")
-    found: dict[str, int | None] = {}
+    found: dict[str, str] = {}
     for before, stage in zip([None, *stages], stages, strict=False):
         part, whole = (place(table, wanted | {"stage": one or stage}) for one in (stage, before))
-        found[stage] = None if before is None or stage == "lost" else share(table, part, whole)
+        found[stage] = "" if before is None or stage == "lost" else share_said(table, part, whole)
     return found
 
 

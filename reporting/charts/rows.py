@@ -36,7 +36,7 @@ from reporting.reading import (
     name_of,
     place,
     said,
-    share,
+    share_said,
     title_of,
     titled,
     values_of,
@@ -69,9 +69,8 @@ def funnel(table: Table, *, look: Look | None = None, **fixed: str) -> Svg:
             median = table.cells.get((stage, "median_days"))
         else:
             cell, median = cell_at(table, place(table, fixed | {"stage": stage})), None
-        percent, days = passed.get(stage), said(median) if kind(median) in ("value", "zero") else ""
+        part, days = passed.get(stage, ""), said(median) if kind(median) in ("value", "zero") else ""
         has_median = has_median or bool(days)
-        part = gettext("%(percent)d %%") % {"percent": percent} if percent is not None else ""
         spoken = (
             gettext("%(percent)s of stage before") % {"percent": part} if part else "",
             gettext("%(days)s days") % {"days": days} if days else "",
@@ -98,8 +97,7 @@ def bars(table: Table, dimension: str, *, look: Look | None = None, **fixed: str
     rows = []
     for value in values_of(table, dimension):
         at = place(table, fixed | {dimension: value})
-        percent = share(table, at, whole) if whole else None
-        part = gettext("%(percent)d %%") % {"percent": percent} if percent is not None else ""
+        part = share_said(table, at, whole) if whole else ""
         rows.append(_Row(name_of(value, dimension, look.names), cell_at(table, at), (part,), (part,)))
     has_shares = any(row.beside[0] for row in rows)
     title = f"{titled(table, fixed, look.names)} {title_of(dimension, look.names)}"

@@ -25,6 +25,8 @@ from reporting.measures.pipeline import STAGES
 
 MORE_THAN_ONE = "more_than_one"
 NONE_OF_THESE = "none_of_these"
+NO_ANSWERS = frozenset({UNKNOWN, *(one.value for one in Gender if one.is_missing)})
+"""Values of what clients said of themselves that say why there is no answer."""
 
 GROUPS_OF_SERVICES: dict[str, tuple[Text, tuple[str, ...]]] = {
     "first_help": (

@@ -23,10 +23,11 @@ CAUTION = _(
 class Representation:
     """A group's part of those who answered, over its part of the population: 1 is alike.
 
-    `low` and `high` hold the index with 95 % confidence: Wilson's interval for the part of those who
-    answered, over the population's part taken as exact.
+    `part` is the first of the two, of 1. `low` and `high` hold the index with 95 % confidence: Wilson's
+    interval for that part, over the population's taken as exact.
     """
 
+    part: float
     index: float
     low: float
     high: float
@@ -52,10 +53,10 @@ def representation(
         cell = counts.get(value)
         found[value] = None
         if people and answered and isinstance(cell, Shown):
-            part = people / everybody
+            lives, part = people / everybody, cell.value / answered
             low, high = _wilson(cell.value, answered)
             found[value] = Representation(
-                round(cell.value / answered / part, 1), round(low / part, 1), round(high / part, 1)
+                part, round(part / lives, 1), round(low / lives, 1), round(high / lives, 1)
             )
     return found
 

@@ -18,7 +18,7 @@ from reporting.reading import (
     name_of,
     place,
     said,
-    share,
+    share_said,
     title_of,
     titled,
 )
@@ -101,7 +101,7 @@ def grid(
                 "url": (links or {}).get(row, ""),
                 "cells": [
                     *(_shown(cells[row, one], head) for one, head in zip(across, heads, strict=False)),
-                    *([_share(share(table, at(row, across[-1]), whole), heads[-1])] if whole else []),
+                    *([_share(share_said(table, at(row, across[-1]), whole), heads[-1])] if whole else []),
                 ],
             }
             for row in down
@@ -123,7 +123,5 @@ def _shown(cell: Cell | None, head: dict[str, Any]) -> dict[str, Any]:
     return {"kind": kind(cell), "text": said(cell), **head}
 
 
-def _share(percent: int | None, head: dict[str, Any]) -> dict[str, Any]:
-    if percent is None:
-        return {"kind": "none", "text": NO_FIGURE_MARK, **head}
-    return {"kind": "value", "text": gettext("%(percent)d %%") % {"percent": percent}, **head}
+def _share(text: str, head: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "value" if text else "none", "text": text or NO_FIGURE_MARK, **head}

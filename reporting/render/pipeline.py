@@ -85,7 +85,7 @@ def page(table: Table) -> dict[str, Any]:
                 "now": _for_page(_cell(table, bar.stage, "now")),
                 "entered": _for_page(_cell(table, bar.stage, "entered")),
                 "median_days": _for_page(_cell(table, bar.stage, "median_days")),
-                "conversion": _percent(passed.get(bar.stage)),
+                "conversion": _share(passed.get(bar.stage, "")),
             }
             for bar in bars(table)
         ],
@@ -121,7 +121,5 @@ def _for_page(cell: Cell) -> dict[str, str]:
     return {"kind": kind(cell), "text": said(cell)}
 
 
-def _percent(percent: int | None) -> dict[str, str]:
-    if percent is None:
-        return {"kind": "none", "text": ""}
-    return {"kind": "value", "text": gettext("%(percent)d %%") % {"percent": percent}}
+def _share(text: str) -> dict[str, str]:
+    return {"kind": "value" if text else "none", "text": text}

@@ -3,6 +3,9 @@
 It names agencies, never a count of theirs. Why an agency is not among them is its own business.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as respond
 from django.utils.translation import gettext as _
@@ -10,7 +13,10 @@ from django.utils.translation import gettext as _
 from agencies.doors import AgencyView
 from agencies.models import Agency
 from agencies.roles import Permission
-from reporting.measures import Period
+from reporting.measures import ALL, UNKNOWN, Period
+from reporting.measures.coverage import Reporter, coverage
+from reporting.measures.dimensions import FIXED
+from reporting.models import Release
 from reporting.web.figures import Made
 from reporting.web.numbers import PIPELINE, period_name
 from reporting.web.places import tabs
@@ -30,7 +36,7 @@ class Coverage(AgencyView):
         )
         periods = [period_name(Period(one.period_start, one.period_end)) for one in made]
         counted = [
-            (name, sum(agency.pk in one.agencies for agency in expected))
+            (name, coverage(_reporters(expected, one), lambda _one: ALL).get(ALL))
             for name, one in zip(periods, made, strict=True)
         ]
         return respond(
@@ -39,7 +45,9 @@ class Coverage(AgencyView):
             {
                 "tabs": tabs(self.actor, "coverage"),
                 "expected": len(expected),
-                "counted": counted,
+                "counted": [(name, found.reporting) for name, found in counted if found],
+                "newest": periods[0] if periods else "",
+                "by": _by(_reporters(expected, made[0])) if made else [],
                 "columns": [
                     {"label": _("Agency")},
                     {"label": _("Kind")},
@@ -64,3 +72,43 @@ class Coverage(AgencyView):
                 ],
             },
         )
+
+
+def _reporters(expected: Iterable[Agency], release: Release) -> list[Reporter]:
+    return [
+        Reporter(
+            agency.sector,
+            agency.county.name if agency.county else None,
+            is_counted=agency.pk in release.agencies,
+        )
+        for agency in expected
+    ]
+
+
+def _by(reporters: Sequence[Reporter]) -> list[dict[str, Any]]:
+    """For `table.html`: the agencies by sector and by county, those counted of those expected."""
+    sectors = dict(FIXED["sector_group"].values)
+    by_sector = coverage(reporters, lambda one: one.sector_group)
+    by_county = coverage(reporters, lambda one: one.county)
+    named = (
+        (_("Sector"), [(str(title), by_sector[key]) for key, title in sectors.items() if key in by_sector]),
+        (
+            _("County"),
+            [
+                (_("County not known") if county == UNKNOWN else county, found)
+                for county, found in sorted(by_county.items(), key=lambda one: (one[0] == UNKNOWN, one[0]))
+            ],
+        ),
+    )
+    return [
+        {
+            "caption": title,
+            "columns": [
+                {"label": title},
+                {"label": _("In the figures"), "num": True},
+                {"label": _("Expected"), "num": True},
+            ],
+            "rows": [[name, found.reporting, found.expected] for name, found in lines],
+        }
+        for title, lines in named
+    ]

@@ -12,6 +12,9 @@ from django.utils.translation import gettext as _
 
 from agencies.models import CountyMap
 from reporting import charts, reading
+from reporting.measures.dimensions import NO_ANSWERS
+from reporting.measures.representation import CAUTION, Representation
+from reporting.measures.representation import representation as represented
 from reporting.reading import Names, Table
 from reporting.sdc import Cell, Shown
 from reporting.web.figures import Lens, is_flow
@@ -95,48 +98,51 @@ def rates(table: Table, lens: Lens, known: Names, maps: CountyMaps) -> dict[str,
 
 
 def representation(table: Table, axis: str, known: Names) -> dict[str, Any] | None:
-    """Each group's share of the clients beside its share of the people who live here, of shown counts only.
-
-    None where no population is known by this dimension. The index is the one divided by the other.
-    """
+    """How each group stands among the clients who answered, beside the people who live here: of shown counts
+    only. None where no population is known by this dimension, or the number of clients is hidden."""
     maps = county_maps()
     population = maps.population_by.get(axis)
     whole = reading.cell_at(table, reading.place(table, {}))
     if not population or not isinstance(whole, Shown) or not whole.value:
         return None
     everybody = sum(maps.population.values())
-    rows = []
-    for value in reading.values_of(table, axis):
-        if not population.get(value):
-            continue
-        cell = reading.cell_at(table, reading.place(table, {axis: value}))
-        share = reading.share(table, reading.place(table, {axis: value}), reading.place(table, {}))
-        lives = population[value] / everybody
-        index = (cell.value / whole.value) / lives if isinstance(cell, Shown) else None
-        rows.append(
-            [
-                reading.name_of(value, axis, known),
-                _share(cell, share),
-                _("%(percent)d %%") % {"percent": round(100 * lives)},
-                {"kind": reading.kind(cell)} if index is None else f"{index:.1f}",
-            ]
-        )
+    cells = {
+        value: cell
+        for value in reading.values_of(table, axis)
+        if (cell := reading.cell_at(table, reading.place(table, {axis: value}))) is not None
+    }
+    groups = {value: population[value] for value in cells if population.get(value)}
+    found = represented(cells, whole, NO_ANSWERS, groups, everybody)
     return {
         "columns": [
             {"label": reading.title_of(axis, known)},
-            {"label": _("Of the clients"), "num": True},
+            {"label": _("Of the clients who answered"), "num": True},
             {"label": _("Of the people who live here"), "num": True},
             {"label": _("Index, 1 is alike"), "num": True},
+            {"label": _("With 95 % confidence"), "num": True},
         ],
-        "rows": rows,
+        "rows": [
+            [
+                reading.name_of(value, axis, known),
+                *_compared(cells[value], found[value], groups[value] / everybody, reading.step_of(table)),
+            ]
+            for value in groups
+        ],
+        "caution": CAUTION,
         "source": maps.source,
     }
 
 
-def _share(cell: Cell | None, percent: int | None) -> Any:
-    """For `cell.html`: somebody is never said to be 0 %."""
-    if percent is None:
-        return {"kind": reading.kind(cell)}
-    if percent == 0 and reading.kind(cell) == "value":
-        return _("under 5 %%") % {}
-    return _("%(percent)d %%") % {"percent": percent}
+def _compared(cell: Cell, found: Representation | None, lives: float, step: int) -> list[Any]:
+    """For `cell.html`: the two shares, the index and its interval."""
+    here = _("%(percent)d %%") % {"percent": round(100 * lives)}
+    if found is None:
+        gone = {"kind": reading.kind(cell)} if not isinstance(cell, Shown) else {"kind": "none"}
+        return [gone, here, gone, gone]
+    percent = step * round(100 * found.part / step)
+    return [
+        reading.percent_said(percent, step, is_some=found.part > 0),
+        here,
+        f"{found.index:.1f}",
+        _("%(low)s to %(high)s") % {"low": f"{found.low:.1f}", "high": f"{found.high:.1f}"},
+    ]

@@ -418,13 +418,25 @@ def test_conversions_and_shares_need_two_shown_counts():
         ("screened", "alder"): Hidden(),
     }
     found = table(("stage", "county"), cells)
-    assert reading.conversions(found) == {"identified": None, "screened": 75, "lost": None}
-    assert reading.conversions(found, {"county": "alder"})["screened"] is None
+    assert reading.conversions(found) == {"identified": "", "screened": "75 %", "lost": ""}
+    assert reading.conversions(found, {"county": "alder"})["screened"] == ""
     assert "75 %" in words_of(charts.funnel(found)) and "%" not in words_of(
         charts.funnel(found, county="alder")
     )
     grown = table(("stage",), {("identified",): Shown(50), ("screened",): Shown(60)})
-    assert reading.conversions(grown)["screened"] is None
+    assert reading.conversions(grown)["screened"] == ""
+
+
+def test_somebody_is_never_said_to_be_0_percent():
+    """16 of 644 are 2 %, which is rounded to 0."""
+    found = table(("stage",), {("all",): Shown(644), ("identified",): Shown(16), ("screened",): Shown(0)})
+    assert reading.share_said(found, ("identified",), ("all",)) == "under 5 %"
+    assert reading.share_said(found, ("screened",), ("all",)) == "0 %"
+    assert reading.percent_said(0, 1, is_some=True) == "under 1 %"
+    drawn = words_of(charts.bars(found, "stage"))
+    assert "under 5 %" in drawn
+    written = render.grid(found, "stage", shares=True)
+    assert [row["cells"][-1]["text"] for row in written.rows] == ["under 5 %", "0 %", "100 %"]
 
 
 def test_a_rate_needs_a_shown_count_and_a_population():
