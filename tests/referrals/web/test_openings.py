@@ -1,7 +1,12 @@
 """The page on which an agency posts what is free, and what the network's page and the API say of it."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from agencies.models import Agency, County, Project
 from referrals import availability
@@ -121,10 +126,6 @@ def test_another_kind_of_help_and_taking_down(world):
 
 
 def test_stale_full_and_not_reported_never_look_alike(world):
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     project = world.project("A", "Safe house")
     world.agency("B"), world.agency("C")
     with world.acting("A"):
@@ -177,3 +178,23 @@ def test_our_agency_says_how_fast_we_answer(world):
     assert (
         "How fast are referrals" not in world.browser("B", "partner_viewer").get("/numbers/").content.decode()
     )
+
+
+def test_more_posts_ask_no_more(world):
+    browser = world.browser("A")
+
+    def asked(url):
+        with CaptureQueriesContext(connection) as found:
+            assert browser.get(url).status_code == 200
+        return len(found)
+
+    pages = [reverse("reporting:free"), reverse("referrals:openings")]
+    cost = []
+    for count in (1, 6):
+        for number in range(count):
+            project = world.project("A", f"House {count} {number}")
+            with world.acting("A"):
+                availability.post_opening(project=project, kind="shel_em", free=1, languages=["spa"])
+        [asked(url) for url in pages]  # what a session asks only once
+        cost.append([asked(url) for url in pages])
+    assert cost[0] == cost[1] and max(cost[0]) <= 22, cost
