@@ -33,9 +33,9 @@ from reporting.web.population import county_maps, drawing_of, rates, representat
 class Part:
     """One figure that a page can show: its measure, and how it is looked at until a reader chooses.
 
-    `tab` is what it is called beside the page's others. `views` are looked at first, the first that was
-    released; `across` is the axis of the columns, `picks` the axis whose value the picture shows one of, and
-    `value` which one at first.
+    `tab` is what it is called beside the page's others. `views` are looked at first: the first that was
+    released and can mostly be read; `across` is the axis of the columns, `picks` the axis whose value the
+    picture shows one of, and `value` which one at first.
     """
 
     measure: str
@@ -167,7 +167,12 @@ class Question(AgencyView):
     def _first_view(self, part: Part, table: ProtectedTable, views: list[View]) -> View:
         """What is looked at before anybody chooses: the part's own view, or what the release has instead."""
         wanted = [view for view in part.views if view in views]
-        return wanted[0] if wanted else min(views, key=lambda view: figures.share_hidden(table, view))
+        readable = [view for view in wanted if figures.share_hidden(table, view) <= figures.MOSTLY]
+        return (
+            [*readable, *wanted][0]
+            if wanted
+            else min(views, key=lambda view: figures.share_hidden(table, view))
+        )
 
     def _cuts(self, looked: Looked) -> list[tuple[str, str]]:
         return [
@@ -339,9 +344,9 @@ class Given(Question):
         ),
         Part(
             "contacts_by_sector",
-            gettext_lazy("Contacts, by the sector of the agency or place"),
+            gettext_lazy("Contacts"),
             tab=gettext_lazy("Contacts"),
-            views=(("sector_group",),),
+            views=(("sector_group",), ("contact_kind",), ("contact_of",)),
         ),
     )
 
