@@ -23,6 +23,7 @@ class Grid(models.TextChoices):
     MONTH = "month", _("Each month")
     QUARTER = "quarter", _("Each quarter")
     YEAR = "year", _("Each year (small networks)")
+    THREE_YEARS = "3years", _("Every three years together (very small networks)")
 
 
 class Calendar(models.Model):

@@ -1,51 +1,24 @@
-"""Which coarser table a small coalition should ask for, so that it gets figures and not blanks.
+"""How a small coalition counts, to get figures and not blanks: the preset, what a useful figure is.
 
-The threshold never moves. What moves is how finely and over how long a table counts, by a fixed menu: one
-year or three, the cube's own coarser views, and two dimensions at most. How a table is protected is not
-decided here: whoever asks brings tables that are.
+The threshold never moves. What moves is how finely and over how long a table counts, and that is fixed: each
+year and three years together (`models.Grid`), the cube's first coarser views with regions for counties, two
+dimensions at most. Nothing here looks at a count to choose: a choice that did would tell of it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from reporting.measures import ALL, Cube, View
 from reporting.sdc.shape import Cell, Coord, Range, Shown
 
 ENOUGH = 5
 """Useful figures that a table should give at least."""
-YEARS = (1, 3)
-"""How many years may be counted together: fixed, so that pooled periods are the same in every release."""
 MOST_DIMENSIONS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One way to count a cube: so many whole years together, cut by these views."""
-
-    years: int
-    views: tuple[View, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """An option and how many useful figures it gives."""
-
-    option: Option
-    useful: int
-
-    @property
-    def is_enough(self) -> bool:
-        return self.useful >= ENOUGH
-
-
-def menu(cube: Cube) -> tuple[Option, ...]:
-    """Every way a small coalition may count the cube: shorter periods first, then finer views first."""
-    lists = [tuple(view for view in views if len(view) <= MOST_DIMENSIONS) for views in _lists(cube)]
-    return tuple(Option(years, views) for years in YEARS for views in dict.fromkeys(lists) if views)
-
-
-def _lists(cube: Cube) -> list[tuple[View, ...]]:
-    return [cube.views, *cube.coarser]
+def preset(cube: Cube) -> tuple[View, ...]:
+    """The views of the preset: the same in every release, so that years and three years stay comparable."""
+    views = cube.coarser[0] if cube.coarser else cube.views
+    return tuple(view for view in views if len(view) <= MOST_DIMENSIONS)
 
 
 def useful(cells: Mapping[Coord, Cell]) -> int:
@@ -66,26 +39,3 @@ def _least(cell: Cell | None) -> int:
     if isinstance(cell, Shown):
         return cell.value
     return cell.low if isinstance(cell, Range) else 0
-
-
-def propose(cube: Cube, cells_of: Callable[[Option], Mapping[Coord, Cell]]) -> Proposal:
-    """The option that keeps the most useful figures, over the shortest period that gives enough of them.
-
-    `cells_of` gives the cells of the protected table of an option, none where it was refused. It is asked
-    year by year, so that nothing is pooled that need not be. Of two options that keep as many the finer one
-    is proposed. Where nothing on the menu is enough, the best there is.
-
-    A proposal tells its reader how much of a table would be hidden, so it is for whoever asks for a release
-    and for the checker; once one was released, the same option stands for all later ones.
-    """
-    best = Proposal(menu(cube)[0], 0)
-    for years in YEARS:
-        for option in menu(cube):
-            if option.years != years:
-                continue
-            found = Proposal(option, useful(cells_of(option)))
-            if found.useful > best.useful:
-                best = found
-        if best.is_enough:
-            break
-    return best

@@ -18,10 +18,12 @@ from reporting.releases.asking import (
     has_moved,
     may_ask,
     may_decide,
+    pool,
     queue,
     request,
     seen,
     specify,
+    specify_small,
     withdraw_specification,
 )
 from reporting.releases.live import Live, so_far, step
@@ -76,6 +78,7 @@ __all__ = [
     "of",
     "office",
     "period_of",
+    "pool",
     "publish",
     "publish_due",
     "published",
@@ -85,6 +88,7 @@ __all__ = [
     "seen",
     "so_far",
     "specify",
+    "specify_small",
     "step",
     "usual_views",
     "views_of",

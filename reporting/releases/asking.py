@@ -4,7 +4,6 @@ Called inside a door: a coordinator's or an output checker's at the hub office, 
 What is drawn and written stands in publishing.py.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import models
@@ -14,8 +13,8 @@ from agencies import jobs, ledger
 from agencies.models import Agency, AgencyType
 from agencies.roles import Permission
 from agencies.scope import Actor, NotAllowed, current_actor
-from reporting.measures import Period
-from reporting.models import Calendar, Proposal, Release, Scope, Specification, TribalAnswer
+from reporting.measures import Cube, Period, small
+from reporting.models import Calendar, Grid, Proposal, Release, Scope, Specification, TribalAnswer
 from reporting.releases import publishing, sealed
 from reporting.releases.periods import calendar, closed_periods, period_of
 from reporting.releases.publishing import Drawn, NotAPeriod, Views, Wanted
@@ -206,6 +205,36 @@ def specify(
     return made
 
 
+def specify_small(
+    *, measure: str, scope: str = Scope.PARTNERS, mode: str = Mode.SUPPRESSED
+) -> list[Specification]:
+    """The preset for a small network: a cube's coarse views for each year and for three years together.
+
+    Only each year where two periods that overlap can't both be released (`Cube.periods_apart`). Raises as
+    `request` does; ValueError for a measure that has no views.
+    """
+    found = publishing.definition(measure)
+    if not isinstance(found, Cube):
+        raise ValueError("a measure with one table has no coarser views")
+    grids = [Grid.YEAR] if found.periods_apart else [Grid.YEAR, Grid.THREE_YEARS]
+    views = small.preset(found)
+    return [specify(measure=measure, grid=grid, scope=scope, mode=mode, views=views) for grid in grids]
+
+
+def pool(proposal: Proposal) -> Proposal:
+    """Want three years together, with the preset's views, where one year says too little. Raises as `request`
+    does."""
+    found = publishing.definition(proposal.measure)
+    return request(
+        measure=proposal.measure,
+        period=period_of(Grid.THREE_YEARS, proposal.period_start),
+        grid=Grid.THREE_YEARS,
+        scope=proposal.scope,
+        mode=proposal.mode,
+        views=small.preset(found) if isinstance(found, Cube) else None,
+    )
+
+
 def approve_specification(specification: Specification, *, approve: bool = True, reason: str = "") -> None:
     """Decide, once, whether its tables are released. Raises NotAllowed, SamePerson, NotOpen."""
     who = _checker()
@@ -315,9 +344,11 @@ def _shaped(measure: str, views: Views | None, scope: str, mode: str) -> Views:
         raise ValueError("what anybody may read is strict or rounded")
     if views is None:
         return usual
-    allowed: Sequence[str] = getattr(publishing.definition(measure), "dimensions", ())
-    if any(not 0 < len(view) <= 3 or not set(view) <= set(allowed) for view in views):
-        raise ValueError("a view has one to three of the measure's dimensions")
+    found = publishing.definition(measure)
+    menus = (found.views, *found.coarser) if isinstance(found, Cube) else ()
+    allowed = {*getattr(found, "dimensions", ()), *(name for menu in menus for view in menu for name in view)}
+    if any(len(view) > 3 or not set(view) <= allowed for view in views):
+        raise ValueError("a view has at most three of the measure's dimensions")
     return views
 
 

@@ -23,6 +23,10 @@ def choose_grid(grid: Grid, *, settling_days: int = 10) -> Calendar:
 
 def period_of(grid: str, day: date) -> Period:
     """The period of the grid that the day falls in."""
+    if grid == Grid.THREE_YEARS:
+        # Fixed for good (2023 to 2025, 2026 to 2028), so that nobody slides a window over few people.
+        first_year = day.year - (day.year - 1) % 3
+        return Period(date(first_year, 1, 1), date(first_year + 3, 1, 1))
     if grid == Grid.YEAR:
         return Period(date(day.year, 1, 1), date(day.year + 1, 1, 1))
     months = 3 if grid == Grid.QUARTER else 1

@@ -18,11 +18,11 @@ from agencies.models import Agency, AgencyType
 from agencies.roles import Permission
 from agencies.scope import Actor, acting_as
 from reporting import engine
-from reporting.measures import Cube, Measure, Period, cubes, measures
+from reporting.measures import Cube, Measure, Period, cubes, measures, small
 from reporting.models import Calendar, Grid, LinkedStep, Proposal, Release, Scope, Specification, TribalAnswer
 from reporting.releases import sealed
 from reporting.releases.periods import calendar, closed_periods, period_of
-from reporting.sdc import Merge, Merged, Policy, ProtectedTable, Shown, Unprotectable, from_stored
+from reporting.sdc import Merge, Merged, Policy, ProtectedTable, Unprotectable, from_stored
 from reporting.sdc.certificate import FORMAT as ENGINE
 from reporting.sdc.certificate import verify
 from reporting.sdc.policy import Mode
@@ -248,7 +248,7 @@ def draw(wanted: Wanted) -> Drawn:
         except Unprotectable as error:
             blocked = error
             continue
-        if best is None or _useful(drawn.table) > _useful(best.table):
+        if best is None or small.useful(drawn.table.cells) > small.useful(best.table.cells):
             best = drawn
         if drawn.table.caveats.share_hidden <= MOST_HIDDEN:
             break
@@ -336,11 +336,6 @@ def _menus(wanted: Wanted) -> list[Views]:
     return [wanted.views, *(found.coarser if usual and isinstance(found, Cube) else ())]
 
 
-def _useful(table: ProtectedTable) -> int:
-    """How many figures above zero a reader gets."""
-    return sum(1 for cell in table.cells.values() if isinstance(cell, Shown) and cell.value)
-
-
 def _drawn(wanted: Wanted, views: Views, earlier: list[Any], without: list[int]) -> Drawn:
     seed = _seed(wanted.label)
     run = engine.run_network(
@@ -382,6 +377,7 @@ def _keep(asked: Proposal, drawn: Drawn, state: str) -> None:
         "attack": dict(drawn.attack),
         "as_of": drawn.as_of.isoformat(),
         "agencies": drawn.agencies,
+        "useful": small.useful(drawn.table.cells),
         "changes": _changes(from_stored(before.table, digest=before.digest), drawn.table) if before else [],
     }
     asked.protected_with = [one.label for one in sealed.around(Wanted.of(asked).period)]

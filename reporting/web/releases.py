@@ -26,7 +26,7 @@ from agencies.roles import Permission
 from agencies.scope import NotAllowed
 from reporting import releases
 from reporting import render as rendering
-from reporting.measures import Cube, Period, cubes, measures
+from reporting.measures import Cube, Period, cubes, measures, small
 from reporting.models import Grid, Mode, Proposal, Release, Scope, Specification
 from reporting.reading import Names, Table, is_pipeline, name_of, values_of
 from reporting.sdc import HIDDEN_MARK, NOT_REPORTED_MARK
@@ -133,7 +133,8 @@ class Ask(Office):
             return self._page(form, status=400)
         measure, views = _chosen(form.cleaned_data["what"])
         scope, mode, _said = AUDIENCES[form.cleaned_data["who"]]
-        how, grid, *start = form.cleaned_data["when"].split(" ")
+        how, *which = form.cleaned_data["when"].split(" ")
+        grid, *start = which or [""]
         asked: dict[str, Any] = {
             "measure": measure,
             "views": views,
@@ -142,12 +143,18 @@ class Ask(Office):
             "mode": mode,
         }
         try:
+            if how == "small":
+                releases.specify_small(measure=measure, scope=scope, mode=mode)
+                return redirect("reporting:releases")
             if how == "each":
                 return redirect("reporting:release_plan", releases.specify(**asked).pk)
             period = releases.period_of(grid, date.fromisoformat(start[0]))
             return redirect("reporting:release_proposal", releases.request(**asked, period=period).pk)
         except releases.AlreadyThere as error:
             form.add_error(None, str(WHY_NOT[str(error)]))
+            return self._page(form, status=400)
+        except ValueError:
+            form.add_error("when", _("This table has one view only. Choose each year."))
             return self._page(form, status=400)
 
     def _page(self, form: AskForm, status: int = 200) -> HttpResponse:
@@ -186,6 +193,8 @@ class ProposalPage(Office):
             if act == "ask":
                 releases.ask(found)
                 messages.success(request, _("The output checker is asked now."))
+            elif act == "pool":
+                return redirect("reporting:release_proposal", releases.pool(found).pk)
             elif act == "drop":
                 releases.drop(found)
                 return redirect("reporting:releases")
@@ -204,6 +213,10 @@ class ProposalPage(Office):
         except releases.NotOpen as error:
             why = WHY_NOT.get(str(error), _("This was decided already."))
             return self._page(_proposal(proposal), wrong=str(why), status=400)
+        except releases.AlreadyThere as error:
+            return self._page(found, wrong=str(WHY_NOT[str(error)]), status=400)
+        except releases.NotAPeriod:
+            return self._page(found, wrong=_("These three years are not over yet."), status=400)
         except releases.SamePerson:
             return self._page(found, wrong=_("Who asked for it can't decide about it."), status=400)
         except (releases.NotCertified, releases.LedgerIncomplete, ValueError):
@@ -230,6 +243,8 @@ class ProposalPage(Office):
         }
         if found.drawn:
             context |= _evidence(found) if context["may_see"] else _outline(found)
+        says_little = found.state == Proposal.State.BLOCKED or context.get("says_little", False)
+        context["can_pool"] = may["may_ask"] and says_little and _can_pool(found)
         return render(self.request, "reporting/release_proposal.html", context, status=status)
 
 
@@ -453,9 +468,16 @@ def _words(views: releases.Views, known: Names) -> list[str]:
 
 def _days() -> Iterable[tuple[str, Any]]:
     """Again and again, or once for a period that has closed: `each GRID`, `once GRID DAY`."""
-    yield str(_("Again and again")), [(f"each {grid}", grid.label) for grid in Grid]
+    yield (
+        str(_("Again and again")),
+        [
+            *((f"each {grid}", grid.label) for grid in Grid),
+            ("small", _("Small network: each year and every three years together, regions for counties")),
+        ],
+    )
     since = timezone.localdate() - timedelta(days=366 * YEARS_BACK)
     for grid, heading in (
+        (Grid.THREE_YEARS, _("Once: three years together")),
         (Grid.YEAR, _("Once: a year")),
         (Grid.QUARTER, _("Once: a quarter")),
         (Grid.MONTH, _("Once: a month")),
@@ -470,10 +492,17 @@ def _outline(found: Proposal) -> dict[str, Any]:
     kept: Mapping[str, Any] = found.drawn or {}
     return {
         "share_hidden": kept["table"]["caveats"]["share_hidden"],
+        "says_little": kept.get("useful", small.ENOUGH) < small.ENOUGH,
         "views": _words(releases.views_of(kept["views"]), figures.names()),
         "is_coarser": kept["views"] != found.views,
         "has_moved": _has_moved(found),
     }
+
+
+def _can_pool(found: Proposal) -> bool:
+    """Whether three years of it could be counted together."""
+    definition = releases.definition(found.measure)
+    return found.grid == Grid.YEAR and not (isinstance(definition, Cube) and definition.periods_apart)
 
 
 def _has_moved(found: Proposal) -> bool:

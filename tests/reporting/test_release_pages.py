@@ -11,7 +11,7 @@ from django.urls import reverse
 from agencies import actions
 from agencies.scope import NotAllowed
 from reporting import releases
-from reporting.measures import Period
+from reporting.measures import Period, cubes, small
 from reporting.models import Grid, Mode, Proposal, Release, Scope, Showing, Specification
 from tests.reporting.releasing import approved, drawn, released, waiting
 from tests.reporting.test_releases import identify, network, sign
@@ -216,3 +216,63 @@ def test_a_partners_table_is_no_public_page(world):
     assert anybody.get(reverse("reporting:published_file", args=[made.label, "csv"])).status_code == 404
     assert drawn(world, "anonymous_contacts", YEAR).state == Proposal.State.DRAWN
     assert Grid.YEAR in made.label
+
+
+def test_every_table_and_time_that_can_be_chosen_can_be_asked_for(world):
+    """Also views with the total and with groups, and all that `Which days` offers."""
+    network(world)
+    coordinator = world.browser("HUB", "coordinator")
+    page = said(coordinator.get(reverse("reporting:release_ask")))
+    chosen = re.findall(r'<option value="([a-z_]+ ?\d?)"', page)
+    wanted = [what for what in chosen if what in cubes() or what.partition(" ")[0] in cubes()]
+    assert len(wanted) == sum(1 + len(cube.coarser) for cube in cubes().values())
+    for what in wanted:
+        sent = coordinator.post(
+            reverse("reporting:release_ask"), {"what": what, "who": "partners", "when": "each year"}
+        )
+        assert sent.status_code == 302, what
+    assert "2023 to 2025" in page and "Small network" in page
+
+
+def test_a_small_network_asks_for_years_and_for_three_years(world):
+    network(world)
+    coordinator = world.browser("HUB", "coordinator")
+
+    def ask(what):
+        return coordinator.post(
+            reverse("reporting:release_ask"), {"what": what, "who": "partners", "when": "small"}
+        )
+
+    assert ask("who 0").status_code == ask("unmet_need 0").status_code == 302
+    plans = Specification.objects.filter(measure="who")
+    assert {one.grid for one in plans} == {Grid.YEAR, Grid.THREE_YEARS}
+    assert {releases.views_of(one.views) for one in plans} == {small.preset(cubes()["who"])}
+    assert [one.grid for one in Specification.objects.filter(measure="unmet_need")] == [Grid.YEAR]
+    assert "one view only" in said(ask("pipeline")) and ask("who 0").status_code == 400
+
+
+def test_a_year_that_says_too_little_proposes_three(world):
+    """The coordinator reads that it does, and not one figure of it."""
+    network(world)
+    found = drawn(world, "who", YEAR)
+    assert found.drawn["useful"] < small.ENOUGH
+    coordinator, checker = world.browser("HUB", "coordinator"), world.browser("HUB", "output_checker")
+    where = reverse("reporting:release_proposal", args=[found.pk])
+    assert "Ask for three years together" in said(coordinator.get(where))
+    assert "Ask for three years together" not in said(checker.get(where))
+    sent = coordinator.post(where, {"act": "pool"})
+    pooled = Proposal.objects.exclude(pk=found.pk).get()
+    assert sent["Location"] == reverse("reporting:release_proposal", args=[pooled.pk])
+    assert (pooled.period_start, pooled.period_end) == (date(2023, 1, 1), date(2026, 1, 1))
+    assert pooled.label.startswith("who-2023-01-3years")
+    releases.draw_proposal(pooled.pk)
+    assert Proposal.objects.get(pk=pooled.pk).state == Proposal.State.DRAWN
+    assert "Ask for three years together" not in said(coordinator.get(sent["Location"]))
+    assert "prepared already" in said(coordinator.post(where, {"act": "pool"}))
+
+
+@pytest.mark.parametrize(("year", "first"), [(2023, 2023), (2025, 2023), (2026, 2026), (2028, 2026)])
+def test_three_years_are_fixed_windows(year, first):
+    assert releases.period_of(Grid.THREE_YEARS, date(year, 7, 1)) == Period(
+        date(first, 1, 1), date(first + 3, 1, 1)
+    )
