@@ -195,6 +195,7 @@ class _Count:
     interval: tuple[int, int] | None = None
     is_new: bool = False
     has_place: bool = False
+    is_marked: bool = False
     people: Mapping[str, int] | None = None
 
     @property
@@ -267,6 +268,8 @@ class _Build:
                     count.interval = max(low, figure.said[0]), min(high, figure.said[1])
                 else:
                     count.exact |= figure.said is not None
+                # Zeros are shown: whoever sees the mark knows that there is somebody.
+                count.is_marked |= figure.has_place and figure.said is None and figure.count > 0
             ids.append(count.id)
         if said is self._new:
             self._places = ids
@@ -278,6 +281,10 @@ class _Build:
         if count.people is not None and not self._policy.may_show(count.people):
             flags = {*flags, "sensitive"}
         self._cell(count.id, count.count, count.by, flags, count.releases)
+        if count.is_marked and count.interval is None and "hidden" in flags:
+            above = f"{count.id} above 1"
+            self._cell(above, count.count - 1, {}, {"hidden", "slack"}, count.releases)
+            self._relations[count.id, tuple(sorted((above, self._constant(1))))] = None
         if count.interval is None or count.exact:
             return
         low, high = count.interval

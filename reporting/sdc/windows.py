@@ -40,9 +40,12 @@ def directly_within(windows: Sequence[Window]) -> list[tuple[Window, Window]]:
 def covers(window: Window, others: Iterable[Window]) -> list[list[Window]]:
     """Sets of other windows that together hold all of this one, none of them for nothing; not all there are.
 
-    A window that holds all of it alone says nothing but that.
+    A window that holds all of it alone says nothing but that. Long ones inside come first: that a year is at
+    most its quarters, and each quarter its months, says that the year is at most its months, and not the
+    other way round.
     """
-    near = sorted(o for o in others if o[0] < window[1] and window[0] < o[1] and not within(window, o))
+    near = [o for o in others if o[0] < window[1] and window[0] < o[1] and not within(window, o)]
+    near.sort(key=lambda o: (not within(o, window), o[0] - o[1], o))
     found: list[list[Window]] = []
 
     def extend(chosen: list[Window], until: date) -> None:

@@ -248,6 +248,22 @@ class TestWhatTiesReleases:
         january = next(cell["id"] for cell in together.table["cells"] if cell["value"] == 60)
         assert bounds(together, january) == (45, 90)
 
+    def test_a_year_is_at_most_its_quarters_beside_all_its_months(self):
+        """Months that nobody may read say nothing of the year; its quarters leave at least five."""
+        months = [one(f"m{n}", (n, n + 1), n + 1, by(2, 2, 1), adds_up=False) for n in range(12)]
+        quarters = [
+            one(f"q{n}", (n, n + 3), 12 + n // 3, by(20, 20, 20), 60, adds_up=False) for n in (3, 6, 9)
+        ] + [one("q0", (0, 3), 12, by(2, 2, 1), adds_up=False)]
+        together = joint([*months, *quarters], one("year", (0, 12), 18, by(62, 62, 61), adds_up=False))
+        assert bounds(together, f"contacts[] {month(0)}..{month(3)}")[0] == 5
+
+    @pytest.mark.parametrize(("has_place", "least"), [(True, 1), (False, 0)])
+    def test_where_a_mark_was_said_there_is_somebody(self, has_place, least):
+        """Zeros are shown; of what has no place nobody knows even that."""
+        january = one("jan", (0, 1), 1, by(2, 2, 1), has_place=has_place, adds_up=False)
+        together = joint([january], one("q", (0, 3), 2, by(20, 20, 20), adds_up=False))
+        assert bounds(together, f"contacts[] {month(0)}..{month(1)}") == (least, 60)
+
     def test_an_interval_said_bounds_its_count(self):
         old = one("range", (0, 3), 1, by(20, 20, 23), (60, 70))
         together = joint([old], one("new", (0, 4), 2, by(40, 40, 40)))
