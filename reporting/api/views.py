@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -68,15 +68,10 @@ class CaveatSerializer(serializers.Serializer):
     text = serializers.CharField()
 
 
-class FiguresSerializer(serializers.Serializer):
-    """A table with its caveats. `digest` is null for an agency's own live figures."""
+class AboutSerializer(serializers.Serializer):
+    """What every table says of itself. `digest` is null for an agency's own live figures."""
 
     title = serializers.CharField()
-    stages = StageSerializer(many=True)
-    by_sector = BySectorSerializer(many=True)
-    not_reported = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
-    people = PeopleSerializer(allow_null=True)
-    people_linked = LinkedSerializer(allow_null=True)
     period = DaysSerializer()
     agencies_reporting = serializers.IntegerField()
     agencies_expected = serializers.IntegerField()
@@ -84,6 +79,46 @@ class FiguresSerializer(serializers.Serializer):
     caveats = CaveatSerializer(many=True)
     release = serializers.CharField()
     digest = serializers.CharField(allow_null=True)
+
+
+class FiguresSerializer(AboutSerializer):
+    """The pipeline with its caveats."""
+
+    stages = StageSerializer(many=True)
+    by_sector = BySectorSerializer(many=True)
+    not_reported = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    people = PeopleSerializer(allow_null=True)
+    people_linked = LinkedSerializer(allow_null=True)
+
+
+class ValueSerializer(serializers.Serializer):
+    """A value of a dimension, and what it is called."""
+
+    key = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name, not the form's
+
+
+class DimensionSerializer(serializers.Serializer):
+    """What a table is cut by. The value `all` is for all together."""
+
+    key = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name, not the form's
+    values = ValueSerializer(many=True)
+
+
+class FigureSerializer(serializers.Serializer):
+    """One count: the value of each dimension, and the figure. Null is hidden, or stands in `not_reported`."""
+
+    at = serializers.DictField(child=serializers.CharField())
+    value = serializers.IntegerField(allow_null=True)
+
+
+class CubeFiguresSerializer(AboutSerializer):
+    """Any other table with its caveats: `figures` by their place, for each view that was shown."""
+
+    dimensions = DimensionSerializer(many=True)
+    figures = FigureSerializer(many=True)
+    not_reported = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
 
 
 class ReleaseSerializer(serializers.ModelSerializer):
@@ -135,7 +170,13 @@ class ReleaseViewSet(Readable):
         found = Release.objects.select_related("replaces", "replaced_by").defer("replaces__table")
         return found.order_by("-period_end", "-made_at", "pk")
 
-    @extend_schema(responses=FiguresSerializer)
+    @extend_schema(
+        responses=PolymorphicProxySerializer(
+            component_name="ReleasedFigures",
+            serializers=[FiguresSerializer, CubeFiguresSerializer],
+            resource_type_field_name=None,
+        )
+    )
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The protected table; that it was shown enters the ledger of everything shown."""
         user = request.user

@@ -21,6 +21,7 @@ from reporting.charts.drawing import (
     shape,
     sign,
     signs,
+    width_of,
     words,
 )
 from reporting.measures import ALL
@@ -137,7 +138,9 @@ def _wide(
     look: Look, rows: Sequence[_Row], heads: tuple[str, ...], width: float, scale: int, count_head: str
 ) -> tuple[list[str], float]:
     label_room = 118.0 if width == FUNNEL_WIDE else 165.0
-    column, counts = 110.0 if width == FUNNEL_WIDE else 62.0, 92.0
+    # A share may need words.
+    said_beside = max((width_of(one, 13.5) for row in rows for one in row.beside), default=0.0)
+    column, counts = max(110.0 if width == FUNNEL_WIDE else 62.0, said_beside + 18), 92.0
     start, end = label_room + 12, width - column * len(heads) - counts
     y, out = 4.0, list[str]()
     if heads:
