@@ -169,12 +169,8 @@ class Series:
 
     @property
     def caveats(self) -> list[tuple[str, str]]:
-        """Those of the newest release, with the period, coverage and names of all."""
-        found = reading.caveats(self.newest)
-        whole = reading.period_text(self.releases[0].period_start, self.releases[-1].period_end)
-        coverage = "; ".join(dict.fromkeys(_coverage(table) for table in self.tables))
-        changed = {1: whole, 2: coverage, 4: ", ".join(one.label for one in self.releases)}
-        return [(label, changed.get(at, text)) for at, (label, text) in enumerate(found[:7])]
+        """Those of all the releases. What links say is of one release, and stands with it."""
+        return charts.caveats_of(self.tables)[:7]
 
     def lines(self) -> list[list[render.Value]]:
         """For a spreadsheet."""
