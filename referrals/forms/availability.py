@@ -39,13 +39,13 @@ class OpeningForm(forms.Form):
         label=_("Who is taken on"),
         choices=lambda: [(one.value, label_of(one)) for one in Accepted],
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "choices--row"}),
     )
     languages = forms.MultipleChoiceField(
         label=_("Languages"),
         choices=lambda: [(one.value, label_of(one)) for one in Language if not one.is_missing],
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "choices--row"}),
     )
     is_confidential = forms.BooleanField(
         label=_("The place is confidential"),
