@@ -164,7 +164,8 @@ class Cube:
     `universe` names the units; the same units cut otherwise have the same one. `source` says whose records
     they are, `unit` what one of them is, `counts` how often a person may be among them. `views` are what is
     shown, and `coarser` the lists of views to try in order where too much of these would be hidden.
-    `adds_up`: two disjoint periods' counts add up to the count of both. The period is half-open. `within`:
+    `adds_up`: the universe, or the parts of it, of which two disjoint periods' counts add up to the count of
+    both. The period is half-open. `within`:
     where only some units of the universe are counted, the pairs that say which; they are in no view and in
     each figure's name. `period_bound`: dimensions, with their groups, whose value is true of one period only
     (unmet when it ended). A unit of two overlapping periods may have two values, so their figures are not
@@ -184,7 +185,7 @@ class Cube:
     dimensions: tuple[str, ...]
     views: tuple[View, ...]
     coarser: tuple[tuple[View, ...], ...]
-    adds_up: bool
+    adds_up: frozenset[str]
     within: tuple[tuple[str, str], ...]
     period_bound: frozenset[str]
     version: int
@@ -217,7 +218,7 @@ def cube(
     dimensions: tuple[str, ...],
     views: tuple[View, ...],
     coarser: tuple[tuple[View, ...], ...] = (),
-    adds_up: bool = False,
+    adds_up: bool | frozenset[str] = False,
     within: tuple[tuple[str, str], ...] = (),
     period_bound: Iterable[str] = (),
     version: int = 1,
@@ -244,7 +245,7 @@ def cube(
             dimensions=dimensions,
             views=views,
             coarser=coarser,
-            adds_up=adds_up,
+            adds_up=frozenset({universe} if adds_up is True else adds_up or ()),
             within=within,
             period_bound=frozenset(period_bound),
             version=version,

@@ -92,7 +92,7 @@ def laid_out(
         inside=frozenset(inside),
         people=behind,
         keys=keys,
-        adds_up=frozenset({cube.universe} if cube.adds_up else ()),
+        adds_up=cube.adds_up,
         about=about,
     )
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from referrals.picklists import Sector, SectorFamily
 from reporting.measures import Count, Counted, Median, Period, measure, rows_of
+from reporting.sdc.ledger import part_of
 
 STAGES = [
     ("identified", _("Identified")),
@@ -25,6 +26,9 @@ STAGES = [
     ("followed_up", _("Followed up")),
     ("lost", _("Lost")),
 ]
+
+FIRST_TIME = frozenset({part_of("stage_entries", ("stage", "identified"))})
+"""Entries that a client has once and never again, so that disjoint periods add up."""
 
 # (agency, client, stage, rank, at): each time a client enters a stage. Anonymous contacts have no client
 # and so never stand here. Days are read at midnight of the hub's time zone; since others have an hour, stages
@@ -199,5 +203,7 @@ def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: l
             for stage, _title in STAGES
             for column in ("now", "entered", *(name for name, _title in sectors))
         },
+        # Nobody is identified twice: a reader takes two months from their quarter and has the third.
+        adds_up=FIRST_TIME,
         members={"identified": lambda: rows_of(cursor, IDENTIFIED, asked)},
     )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from referrals.picklists import AgeBand, CitizenshipClass, Gender, Race, TraffickingType
 from reporting.measures import UNKNOWN, Period, Row, cube, rows_of
 from reporting.measures.dimensions import MORE_THAN_ONE, NONE_OF_THESE, as_listed, family_of_sector
-from reporting.measures.pipeline import EVENTS, parameters
+from reporting.measures.pipeline import EVENTS, FIRST_TIME, parameters
 
 ENTERED = f"""
 WITH {EVENTS}, first_sector AS (
@@ -44,6 +44,7 @@ WHERE stage = 'identified' GROUP BY 1, 2, 3, 4, 5, 6
     dimensions=("stage", "sector_family", "county"),
     views=(("stage",), ("stage", "sector_family"), ("stage", "county")),
     coarser=((("stage",), ("stage", "sector_family"), ("stage", "region")), (("stage",),)),
+    adds_up=FIRST_TIME,
     unit=_("One client of one agency that entered a stage in the period, once for each stage"),
 )
 def stages_by_place(
@@ -73,6 +74,7 @@ _ONE_BY_ONE = ((), ("trafficking_type",), ("age_band",), ("gender",), ("race",),
     dimensions=("trafficking_type", "age_band", "gender", "race", "citizenship"),
     views=(*_ONE_BY_ONE, ("trafficking_type", "age_band"), ("trafficking_type", "gender")),
     coarser=(_ONE_BY_ONE, ((), ("trafficking_type",), ("age_band",), ("gender",)), ((), ("age_band",))),
+    adds_up=FIRST_TIME,
     within=(("stage", "identified"),),
     unit=_("One client of one agency, first identified in the period"),
 )

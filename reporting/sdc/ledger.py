@@ -41,8 +41,8 @@ class Said:
     """What one release counted, and what it says. Sealed where it is kept: it holds the true counts.
 
     `period` is half-open. `agencies` are those whose rows were counted, with any rows or none. `sums` are
-    places in `figures`: a total and its parts. `adds_up` are the universes in which disjoint periods add up;
-    people do not.
+    places in `figures`: a total and its parts. `adds_up` are the universes in which disjoint periods add up,
+    and parts of universes (`part_of`); people do not, but who comes for the first time does.
     """
 
     release: str
@@ -118,6 +118,11 @@ class Said:
             sums=tuple((total, tuple(parts)) for total, parts in data["sums"]),
             adds_up=frozenset(data["adds_up"]),
         )
+
+
+def part_of(universe: str, pair: tuple[str, str]) -> str:
+    """The figures of a universe that have this value of a dimension in their names, for `Said.adds_up`."""
+    return f"{universe}[{pair[0]}={pair[1]}]"
 
 
 def overlaps(a: Said, b: Said) -> bool:
@@ -235,8 +240,10 @@ class _Build:
             for counts in windows.values():
                 self._over_time(counts)
             self._between(key, windows)
-        for universe in self._adds_up & self._new.universes:
-            self._blocks({key: self._counts[key] for key in self._counts if key[0] == universe})
+        for universe in sorted(self._new.universes):
+            mine = {key: found for key, found in self._counts.items() if key[0] == universe}
+            if keys := {key: found for key, found in mine.items() if self._is_added_up(key)}:
+                self._blocks(keys)
         table = self._pruned() | {
             "threshold": self._threshold,
             "width": width,
@@ -296,6 +303,9 @@ class _Build:
 
     # What ties counts of one figure.
 
+    def _is_added_up(self, key: FigureKey) -> bool:
+        return key[0] in self._adds_up or any(part_of(key[0], pair) in self._adds_up for pair in key[1])
+
     def _over_time(self, counts: list[_Count]) -> None:
         """The same figure of the same window, counted again."""
         for later, one in enumerate(counts):
@@ -304,7 +314,7 @@ class _Build:
 
     def _between(self, key: FigureKey, windows: Mapping[Window, list[_Count]]) -> None:
         """Windows inside windows, and where periods do not add up, windows that others cover."""
-        people = key[0] not in self._adds_up
+        people = not self._is_added_up(key)
         direct = set(directly_within(list(windows)))
         for outer, inner in ((a, b) for a in windows for b in windows if a != b and within(b, a)):
             for one in windows[outer]:

@@ -503,3 +503,17 @@ def test_what_is_counted_is_of_one_moment(lasting_world):
     with acting_as(publishing.hand(), in_turn=Calendar), connection.cursor() as cursor:
         cursor.execute("SHOW transaction_isolation")
         assert cursor.fetchone() == ("repeatable read",)
+
+
+def test_nobody_is_identified_twice_and_every_reader_knows(world):
+    """A hidden month is its quarter less the other two, though people as a rule do not add up so."""
+    for letter in "ABC":
+        sign(world, letter)
+        for month, number in ((1, 2), (2, 15), (3, 15)):
+            identify(world, letter, number, month=month)
+    world.agency("HUB")
+    releases.choose_grid(Grid.MONTH)
+    months = [Period(date(2025, n, 1), date(2025, n + 1, 1)) for n in (1, 2, 3)]
+    january, february, march = (table(released(world, "pipeline", one))[ENTERED] for one in months)
+    assert (january, february, march) == (Hidden(), Shown(45), Shown(45))
+    assert table(released(world, "pipeline", QUARTER))[ENTERED] == Hidden()
