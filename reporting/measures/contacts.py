@@ -66,16 +66,12 @@ def anonymous_contacts(
     )
 
 
-# Put together by client first, so that no client is looked up once for each of their contacts.
 CONTACTS = """
     SELECT sector, kind, (client_id IS NULL)::text, COALESCE(contact.county_id, client.county_id, ''),
-           contact.agency_id, sum(contacts)::int
-    FROM (
-        SELECT agency_id, client_id, sector, kind, county_id, count(*) AS contacts FROM referrals_touchpoint
-        WHERE agency_id = ANY(%(agencies)s)
-          AND occurred_at >= %(start)s AND occurred_at < LEAST(%(end)s, %(as_of)s)
-        GROUP BY agency_id, client_id, sector, kind, county_id
-    ) contact LEFT JOIN referrals_client client ON client.id = contact.client_id
+           contact.agency_id, count(*)
+    FROM referrals_touchpoint contact LEFT JOIN referrals_client client ON client.id = contact.client_id
+    WHERE contact.agency_id = ANY(%(agencies)s)
+      AND occurred_at >= %(start)s AND occurred_at < LEAST(%(end)s, %(as_of)s)
     GROUP BY 1, 2, 3, 4, 5
 """
 # Of a contact that names nobody, nobody knows who it was: it stands for itself.
