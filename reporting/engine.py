@@ -103,6 +103,13 @@ def network_spans(actor: Actor) -> tuple[list[Span], int]:
         return _spans(cursor, partners), expected
 
 
+def partners(actor: Actor) -> set[int]:
+    """The agencies whose rows may count in the network at this moment. Raises NotAllowed."""
+    with counting(actor, network=True) as cursor:
+        cursor.execute(_PARTNERS)
+        return {row[0] for row in cursor.fetchall()}
+
+
 def own_span(actor: Actor) -> Span | None:
     """The span of the actor's own agency; None while it has no records. Raises NotAllowed."""
     with counting(actor, network=False) as cursor:
@@ -138,12 +145,14 @@ def run_network(
     seed: bytes | None = None,
     without: Iterable[int] = (),
     views: Sequence[View] | None = None,
+    replaces: ProtectedTable | None = None,
 ) -> NetworkRun:
     """The measure or cube over every partner agency for a period that has ended, protected.
 
     `release` is the label printed with it, `before` what linking took off when such a measure last said so,
     `earlier` all that was said before, `seed` 32 secret bytes (new ones if not given). No row is counted of
-    the agencies in `without`. `views` are the cube's own if not given; a measure has none. Call it inside
+    the agencies in `without`. `views` are the cube's own if not given; a measure has none. `replaces`
+    is the table that this one corrects. Call it inside
     `acting_as(..., in_turn=...)`, so that all it reads is of one moment. Raises NotAllowed, and Unprotectable
     where nothing can be said safely: the measure's coarser views are for the caller to try.
     """
@@ -167,7 +176,9 @@ def run_network(
         else:
             found = measures()[name]
             raw = _raw(found, cursor, period, as_of, reporting, expected, label, network=True, before=before)
-    made = protect(raw, earlier=earlier, mode=mode, seed=seed or secrets.token_bytes(32))
+    made = protect(
+        raw, earlier=earlier, mode=mode, seed=seed or secrets.token_bytes(32), replaces=replaces
+    )
     linked = [one.links for at, one in raw.linked.items() if isinstance(made.table.cells[at], Range)]
     return NetworkRun(
         table=made.table,

@@ -13,6 +13,7 @@ from agencies import jobs, ledger
 from agencies.models import Agency, AgencyType
 from agencies.roles import Permission
 from agencies.scope import Actor, NotAllowed, current_actor
+from reporting import engine
 from reporting.measures import Cube, Period, small
 from reporting.models import Calendar, Grid, Proposal, Release, Scope, Specification, TribalAnswer
 from reporting.releases import publishing, sealed
@@ -152,11 +153,10 @@ def has_moved(proposal: Proposal) -> bool:
     """Whether the table is not protected with all that was said by now, or holds rows it may hold no more."""
     wanted = Wanted.of(proposal)
     counted = set((proposal.drawn or {}).get("agencies", ()))
-    vetoed = Agency.objects.filter(pk__in=counted, sharing_vetoed=True).exists()
+    allowed = engine.partners(publishing.hand()) - set(publishing.left_out(wanted))
     return (
         [one.label for one in sealed.around(wanted.period)] != proposal.protected_with
-        or vetoed
-        or bool(counted & set(publishing.left_out(wanted)))
+        or not counted <= allowed
     )
 
 
@@ -302,7 +302,10 @@ def asked_of_nation() -> list[tuple[Specification | None, str, str, TribalAnswer
             by_measure[answer.measure, answer.scope] = answer
     found: list[tuple[Specification | None, str, str, TribalAnswer | None]] = []
     for one in Specification.objects.filter(withdrawn_at=None).exclude(is_approved=False):
-        newest = by_plan.get(one.pk, by_measure.get((one.measure, one.scope)))
+        general = by_measure.get((one.measure, one.scope))
+        newest = by_plan.get(one.pk, general)
+        if newest and general and general.at > newest.at and not general.is_allowed:
+            newest = general
         found.append((one, one.measure, one.scope, newest))
     single = Proposal.objects.filter(specification=None).exclude(state__in=[State.REFUSED, State.LAPSED])
     for measure, scope in sorted({*single.values_list("measure", "scope"), *by_measure}):

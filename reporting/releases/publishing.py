@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from agencies import ledger, vault
@@ -319,11 +320,16 @@ def left_out(wanted: Wanted) -> list[int]:
     """The tribal agencies whose rows stay out: they have not allowed this table, or took it back."""
     answers = TribalAnswer.objects.filter(measure=wanted.measure, scope=wanted.scope).order_by("at", "pk")
     allowed: dict[int, bool] = {}
-    # The newest answer counts, and one about this very specification before one about the measure.
-    for answer in [
-        *answers.filter(specification=None),
-        *(answers.filter(specification=wanted.specification) if wanted.specification else ()),
-    ]:
+    plan = wanted.specification
+    asked = Q(specification=None) | (Q(specification=plan) if plan else Q())
+    about_plan: set[int] = set()
+    # The newest answer counts, and a yes to this very specification before one to the measure; a no to the
+    # measure ends both.
+    for answer in answers.filter(asked):
+        if answer.specification_id:
+            about_plan.add(answer.agency_id)
+        elif answer.is_allowed and answer.agency_id in about_plan:
+            continue
         allowed[answer.agency_id] = answer.is_allowed
     tribal = Agency.objects.filter(is_tribal=True, left_on=None).order_by("pk").values_list("pk", flat=True)
     return [pk for pk in tribal if not allowed.get(pk)]
@@ -349,6 +355,7 @@ def _drawn(wanted: Wanted, views: Views, earlier: list[Any], without: list[int])
         seed=seed,
         without=without,
         views=views or None,
+        replaces=None if wanted.replaces is None else drawn_before(wanted.replaces),
     )
     return Drawn(
         table=run.table,
@@ -378,7 +385,7 @@ def _keep(asked: Proposal, drawn: Drawn, state: str) -> None:
         "as_of": drawn.as_of.isoformat(),
         "agencies": drawn.agencies,
         "useful": small.useful(drawn.table.cells),
-        "changes": _changes(from_stored(before.table, digest=before.digest), drawn.table) if before else [],
+        "changes": _changes(drawn_before(before), drawn.table) if before else [],
     }
     asked.protected_with = [one.label for one in sealed.around(Wanted.of(asked).period)]
     asked.drawn_at, asked.state = timezone.now(), state
@@ -480,6 +487,11 @@ def _last_step(measure: str) -> Merged:
     """What linking took off when it was last shown for this measure; empty if it never was."""
     last = LinkedStep.objects.filter(release__measure=measure).first()
     return {left_out: Merge(*ends) for left_out, ends in last.merged.items()} if last else {}
+
+
+def drawn_before(release: Release) -> ProtectedTable:
+    """The table of a release that is to be corrected."""
+    return from_stored(release.table, digest=release.digest)
 
 
 def hand() -> Actor:

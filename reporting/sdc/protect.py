@@ -77,6 +77,7 @@ def protect(
     mode: Mode = Mode.SUPPRESSED,
     seed: bytes,
     release: str = "",
+    replaces: ProtectedTable | None = None,
 ) -> Outcome:
     """The table with every figure hidden that must be, and no reason given for any.
 
@@ -88,7 +89,9 @@ def protect(
     a small one also looks as if it could be the threshold.
     Not covered: agencies that pool what they know (reported), and relations not declared.
 
-    `release` is the label in the ledger; as a rule the one printed with the table. Raises Unprotectable.
+    `release` is the label in the ledger; as a rule the one printed with the table. `replaces` is the table
+    that this one corrects: what the ledger does not hold, a median or the low end of a range, is not said
+    anew. Raises Unprotectable.
     """
     policy = replace(policy or Policy(), mode=mode)
     asked = _Question(raw, policy, earlier, release or raw.about.release_id)
@@ -102,7 +105,7 @@ def protect(
         table = assemble(
             title=raw.title,
             axes={name: tuple(values) for name, values in raw.axes.items()},
-            cells=_cells(raw, policy, seen),
+            cells=_not_anew(_cells(raw, policy, seen), replaces),
             relations=asked.relations(),
             policy=policy,
             about=raw.about,
@@ -148,6 +151,18 @@ def _cells(raw: RawTable, policy: Policy, seen: Mapping[Coord, int]) -> dict[Coo
         cells[one.share_at] = (
             released_share(one.by_agency, one.released, policy) if isinstance(cells[at], Range) else Hidden()
         )
+    return cells
+
+
+def _not_anew(cells: dict[Coord, Cell], replaces: ProtectedTable | None) -> dict[Coord, Cell]:
+    """A correction's cells: the low end of a range is one agency's own count, and a median moves with one
+    person. Beside the old one a new one would tell of the few who came late."""
+    for at, cell in cells.items():
+        old = replaces.cells.get(at) if replaces else None
+        if isinstance(old, MedianDays) and cell != old:
+            cells[at] = Hidden()
+        if isinstance(old, Range) and isinstance(cell, Range):
+            cells[at] = Range(old.low if old.low <= cell.low else 0, cell.high)
     return cells
 
 

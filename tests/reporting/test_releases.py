@@ -452,6 +452,40 @@ def test_a_nation_takes_its_word_back_before_the_decision(world):
     assert entries(world, "HUB", "table.vetoed_there") == 1
 
 
+def test_a_later_no_to_a_measure_ends_an_older_yes_to_a_plan(world):
+    nation(world)
+    plan = approved(world)
+    answers(world, True, specification=plan)
+    answers(world, False, measure="pipeline", scope=Scope.PARTNERS)
+    assert world.agency("T").pk in publishing.left_out(publishing.Wanted.under(plan, YEAR))
+    answers(world, True, measure="pipeline", scope=Scope.PARTNERS)
+    assert world.agency("T").pk in publishing.left_out(publishing.Wanted.under(plan, YEAR))
+    answers(world, True, specification=plan)
+    assert not publishing.left_out(publishing.Wanted.under(plan, YEAR))
+
+
+@pytest.mark.parametrize("gone", [{"left_on": YEAR.start}, {"is_expected_to_report": False}])
+def test_who_leaves_before_the_decision_takes_its_rows_along(world, gone):
+    network(world)
+    waiting = asked(world, wanted(world))
+    assert not releases.has_moved(waiting)
+    Agency.objects.filter(slug="agency-a").update(**gone)
+    assert decided(world, waiting).state == State.LAPSED
+
+
+def test_a_correction_says_no_agencys_own_count_anew(world):
+    network(world)
+    first = released(world, "pipeline", QUARTER)
+    people = ("identified", "people")
+    before = table(first)[people]
+    for _ in range(2):
+        identify(world, "A", 20)
+    for letter in "BC":
+        identify(world, letter, 20)
+    after = table(corrected(world, first))[people]
+    assert after.low == before.low and after.high > before.high
+
+
 @pytest.mark.parametrize(("letter", "role"), [("A", "data_lead"), ("T", "caseworker")])
 def test_only_who_manages_a_tribal_agency_answers(world, letter, role):
     nation(world)
