@@ -176,9 +176,7 @@ def run_network(
         else:
             found = measures()[name]
             raw = _raw(found, cursor, period, as_of, reporting, expected, label, network=True, before=before)
-    made = protect(
-        raw, earlier=earlier, mode=mode, seed=seed or secrets.token_bytes(32), replaces=replaces
-    )
+    made = protect(raw, earlier=earlier, mode=mode, seed=seed or secrets.token_bytes(32), replaces=replaces)
     linked = [one.links for at, one in raw.linked.items() if isinstance(made.table.cells[at], Range)]
     return NetworkRun(
         table=made.table,

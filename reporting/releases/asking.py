@@ -154,10 +154,9 @@ def has_moved(proposal: Proposal) -> bool:
     wanted = Wanted.of(proposal)
     counted = set((proposal.drawn or {}).get("agencies", ()))
     allowed = engine.partners(publishing.hand()) - set(publishing.left_out(wanted))
-    return (
-        [one.label for one in sealed.around(wanted.period)] != proposal.protected_with
-        or not counted <= allowed
-    )
+    return [
+        one.label for one in sealed.around(wanted.period)
+    ] != proposal.protected_with or not counted <= allowed
 
 
 def seen(proposal: Proposal) -> Drawn:

@@ -153,7 +153,7 @@ def assemble(
     policy: Policy,
     about: Provenance,
 ) -> ProtectedTable:
-    """For `protect`, `from_stored` and live steps alone: put the table together and refuse one that breaks its own rule.
+    """For `protect`, `from_stored` and live steps alone: put the table together if it keeps its own rule.
 
     Takes cells that have been protected already; raises ValueError.
     """

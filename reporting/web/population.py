@@ -119,7 +119,7 @@ def representation(table: Table, axis: str, known: Names) -> dict[str, Any] | No
             {"label": _("Of the clients who answered"), "num": True},
             {"label": _("Of the people who live here"), "num": True},
             {"label": _("Index, 1 is alike"), "num": True},
-            {"label": _("With 95 % confidence"), "num": True},
+            {"label": _("With 95 percent confidence"), "num": True},
         ],
         "rows": [
             [

@@ -115,7 +115,7 @@ def test_everything_hidden_is_a_page_too(places, viewer):
 def test_representation_is_shown_with_its_caution(everything, viewer):
     text = body(viewer, "who")
     assert "Beside the people who live here" in text and "not the likelihood of trafficking" in text
-    assert "Of the clients who answered" in text and "With 95 % confidence" in text
+    assert "Of the clients who answered" in text and "With 95 percent confidence" in text
 
 
 def test_no_hidden_count_is_on_any_page_or_in_any_file(places, viewer):
@@ -172,7 +172,7 @@ def test_beside_shows_two_tables_and_never_what_is_left(world):
 
 
 def test_coverage_names_agencies_and_no_count_of_theirs(world, viewer):
-    made = with_pipeline(world)
+    with_pipeline(world)
     world.agency("D")
     Release.objects.none()
     text = body(viewer, "coverage")

@@ -110,6 +110,7 @@ class Command(BaseCommand):
         hub = Agency.objects.get(slug=invented.offices[0].slug)
         for plan, made in demotables.publish(hub, YEAR):
             self.stdout.write(f"  {plan}: {made.label if made else 'nothing of it can be said'}")
+        releases.step()
 
     def _wait(self, imports: list[tuple[Agency, Job]]) -> None:
         """Watch the imports; the worker does them. Raises CommandError if one does not end well."""
