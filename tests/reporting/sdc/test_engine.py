@@ -19,8 +19,6 @@ from reporting.sdc.system import Malformed, read
 from tests.reporting.sdc import invented
 
 SEED = bytes(range(32))
-# `python -m tests.reporting.sdc.test_engine` attacks a thousand in each mode; that takes longer than a test may.
-PLAIN, STRICT = 200, 50
 
 
 def run(table):
@@ -91,9 +89,14 @@ def test_random_linked_tables_hold(strict):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("tables", "strict"), [(PLAIN, False), (STRICT, True)])
-def test_many_linked_tables_hold(tables, strict):
-    assert sum(check(number, strict=strict) for number in range(tables)) > 20 * tables
+def test_a_thousand_linked_tables_hold():
+    assert sum(check(number, strict=False) for number in range(1000)) > 20_000
+
+
+@pytest.mark.slow
+def test_many_linked_tables_hold_strictly():
+    """A quarter of them: `python -m tests.reporting.sdc.test_engine` does all thousand, in some ten minutes."""
+    assert sum(check(number, strict=True) for number in range(250)) > 5_000
 
 
 def check(number, *, strict):
@@ -477,6 +480,5 @@ class TestSabotage:
 
 
 if __name__ == "__main__":
-    for strict in (False, True):
-        found = sum(check(number, strict=strict) for number in range(1000))
-        sys.stdout.write(f"1,000 tables, strict {strict}: {found} small counts, none exact, none narrow\n")
+    small_counts = sum(check(number, strict=True) for number in range(1000))
+    sys.stdout.write(f"1,000 strict tables, {small_counts} small counts: none exact, none narrow\n")
