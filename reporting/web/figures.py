@@ -75,8 +75,9 @@ class Lens:
 def lens_of(table: Table, view: View, value: str = "", *, across: str = "", picks: str = "") -> Lens:
     """How to look at this view: `across` names the axis of the columns, `picks` the one a reader picks from.
 
-    Else the shortest axis goes across, and the first of several is picked from; of flows none is. Raises
-    Http404 for a value that the axis has not.
+    Else the shortest axis goes across, and the first of several is picked from; of flows none is. A value of
+    another axis says nothing here: it is left from the view that was looked at before. Raises Http404 for one
+    that no axis of the table has.
     """
     picked = ""
     if len(view) > 1 and not is_flow(view):
@@ -88,9 +89,9 @@ def lens_of(table: Table, view: View, value: str = "", *, across: str = "", pick
     columns = "" if len(rest) < 2 else across if across in rest else shortest
     (rows,) = [axis for axis in rest if axis != columns]
     choices = reading.values_of(table, picked) if picked else [""]
-    if value and value not in choices:
+    if value and not any(value in values for values in table.axes.values()):
         raise Http404
-    return Lens(view, rows, columns, picked, value or choices[0])
+    return Lens(view, rows, columns, picked, value if value in choices else choices[0])
 
 
 def is_flow(view: View) -> bool:

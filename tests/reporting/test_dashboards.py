@@ -92,9 +92,21 @@ def test_choices_are_those_of_the_release_and_nothing_else(everything, viewer):
     assert 'value="labor" selected' in text
     for wrong in (
         {"by": "who.gender"}, {"by": "flows.origin_family"}, {"by": "who"}, {"only": "everybody"},
-        {"period": "20240101-20250101"}, {"period": "x"}, {"by": "who.age_band", "only": "labor"},
+        {"period": "20240101-20250101"}, {"period": "x"}, {"by": "who.age_band", "only": "everybody"},
     ):  # fmt: skip
         assert viewer.get("/numbers/who/", wrong).status_code == 404, wrong
+
+
+def test_a_cut_takes_the_value_that_was_picked_for_another(everything, viewer):
+    """Both menus stand in one form, so a value left from the last view comes along with the next one."""
+    for page, view, left in (
+        ("where", "stages_by_place.stage", "identified"), ("who", "who.age_band", "labor"),
+    ):  # fmt: skip
+        text = body(viewer, page, by=view, only=left)
+        assert f'value="{view}" selected' in text and 'id="only"' not in text
+    table = Release.objects.get(measure="stages_by_place", period_start=date(2025, 1, 1))
+    drawn = viewer.get(f"/numbers/{table.pk}.svg", {"by": "stage", "picked": "stage", "only": "identified"})
+    assert drawn.status_code == 200
 
 
 def test_what_is_mostly_hidden_proposes_what_can_be_read(everything, viewer):
