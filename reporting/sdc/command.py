@@ -73,15 +73,23 @@ def verify_release(arguments: Sequence[str]) -> int:
     began = time.perf_counter()
     try:
         table = None if chosen.table is None else read(_load(chosen.table))
-        wrong = verify(_load(chosen.file), table)
+        made = _load(chosen.file)
+        wrong = verify(made, table)
     except (Malformed, OSError) as error:
         sys.stderr.write(f"verify-release: {error}\n")
         return 2
     for sentence in wrong:
         sys.stderr.write(f"verify-release: {sentence}\n")
     if not wrong:
-        sys.stdout.write(f"The certificate holds ({time.perf_counter() - began:.3f} s).\n")
+        limits = _limits(made["certificate"])
+        sys.stdout.write(f"The certificate holds for {limits} ({time.perf_counter() - began:.3f} s).\n")
     return 1 if wrong else 0
+
+
+def _limits(certificate: dict[str, Any]) -> str:
+    """What a certificate was made to hold for: it says nothing of tighter limits."""
+    strictly = "strictly" if certificate.get("strict") else "not strictly"
+    return f"a threshold of {certificate['threshold']} and a width of {certificate['width']}, {strictly}"
 
 
 def _load(path: Path) -> Any:

@@ -371,6 +371,11 @@ class _Build:
         few: bool = False,
     ) -> None:
         value = sum(self._value[one] for one in left) - sum(self._value[one] for one in right)
+        if value < 0 and change and max(change.values()) <= 0:
+            # Rows were only taken off, such as those of an agency left out: the difference is theirs, and no
+            # reader need think that it could be less than nobody.
+            left, right, value = right, left, -value
+            change = {agency: -n for agency, n in change.items()}
         small = few or 0 < abs(value) < self._threshold or self._is_small(change or {})
         if value == 0 and not small and change is not None and not any(change.values()) and len(left) == 1:
             self._relations[left[0], tuple(sorted(right))] = None

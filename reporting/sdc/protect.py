@@ -96,7 +96,7 @@ def protect(
     policy = replace(policy or Policy(), mode=mode)
     asked = _Question(raw, policy, earlier, release or raw.about.release_id)
     if mode is Mode.ROUNDED:
-        values, proof, attack = asked.round(seed)
+        values, proof, attack = asked.round(seed, replaces)
     else:
         answer, attack = asked.settle(seed)
         values, proof = answer.shown, answer.to_data()
@@ -305,7 +305,9 @@ class _Question:
             self._table["sensitive"] = sorted({*self._table["sensitive"], *weak})
         raise Unprotectable("hiding more did not come to an end")
 
-    def round(self, seed: bytes) -> tuple[dict[str, int], dict[str, Any], AttackReport]:
+    def round(
+        self, seed: bytes, replaces: ProtectedTable | None
+    ) -> tuple[dict[str, int], dict[str, Any], AttackReport]:
         """The rounded counts by what they are called, with the proof that holds while each is its interval.
 
         A count that was said exactly before is rounded all the same, and known.
@@ -319,8 +321,10 @@ class _Question:
             self._add(f"{name} as said", value[name], "forced", "slack")
             self._relate(name, f"{name} as said")
         base = self._policy.rounding
+        old = replaces.cells if replaces else {}
+        said = {name: one.value for at, name in self.places() if isinstance(one := old.get(at), Shown)}
         try:
-            values = rounded(read(self._table), base=base, seed=seed)
+            values = rounded(read(self._table), base=base, seed=seed, before=said)
         except Refused as error:
             raise Unprotectable(
                 f"no rounding keeps {self._at(error.blocked)}", self._labels(error.blocks)

@@ -20,7 +20,9 @@ _DRAWS = 5
 _SECONDS, _GAP = 60.0, 0.05
 
 
-def rounded(system: System, *, base: int = 5, seed: bytes) -> dict[str, int]:
+def rounded(
+    system: System, *, base: int = 5, seed: bytes, before: Mapping[str, int] | None = None
+) -> dict[str, int]:
     """What is shown of each cell, by id; a published cell that is left out carries the one symbol.
 
     A shown number is a multiple of `base` next to the count (`interval`): a count that is a multiple stays,
@@ -29,7 +31,8 @@ def rounded(system: System, *, base: int = 5, seed: bytes) -> dict[str, int]:
     keeps, and every other count whose lower multiple is below the threshold, so that the least number shown
     is 15. Forced cells stay as they are and are not in the answer. Promised: from all of this nobody, public
     or agency, works out a count that the rules keep to closer than `width`, by an attacker of other code.
-    Which way a count goes falls by the `seed`, 32 secret bytes.
+    Which way a count goes falls by the `seed`, 32 secret bytes, but for one that was said `before` as a
+    multiple next to it: that stays, where it can, so that a correction changes no figure for nothing.
 
     Raises pattern.Refused where no draw holds, or where nothing that adds up is found in a minute.
     """
@@ -40,13 +43,20 @@ def rounded(system: System, *, base: int = 5, seed: bytes) -> dict[str, int]:
     down = system.values - system.values % base
     kept: Flags = targets | ((system.values > 0) & (down < system.threshold))
     shown: Flags = system.published & ~system.forced & ~kept
-    exposed: list[str] = []
-    for draw in range(_DRAWS):
-        found = _draw(system, shown, base, np.random.default_rng([*seed, draw]))
+    said = np.array([(before or {}).get(name, -base) for name in system.ids], dtype=np.int64)
+    refused = Refused([], [])
+    for draw in range(_DRAWS + bool(before)):
+        kept_so = said if draw == 0 else np.full_like(said, -base)
+        try:
+            found = _draw(system, shown, base, np.random.default_rng([*seed, draw]), kept_so)
+        except Refused as error:
+            refused = error
+            continue
         exposed = _exposed(system, targets, shown, found, base)
         if not exposed:
             return {system.ids[at]: int(found[at]) for at in np.flatnonzero(shown)}
-    raise Refused(exposed, [])
+        refused = Refused(exposed, [])
+    raise refused
 
 
 def interval(shown: int, base: int = 5) -> tuple[int, int]:
@@ -54,10 +64,13 @@ def interval(shown: int, base: int = 5) -> tuple[int, int]:
     return (max(shown - base + 1, 1), shown + base - 1) if shown else (0, 0)
 
 
-def _draw(system: System, shown: Flags, base: int, rng: np.random.Generator) -> Counts:
-    """A random one of the tables of adjacent multiples that add up. Raises Refused."""
+def _draw(system: System, shown: Flags, base: int, rng: np.random.Generator, said: Counts) -> Counts:
+    """A random one of the tables of adjacent multiples that add up, what was `said` kept. Raises Refused."""
     down = np.where(shown, system.values - system.values % base, 0)
-    free = np.flatnonzero(shown & (system.values % base > 0))
+    between = shown & (system.values % base > 0)
+    stays = between & (said % base == 0) & (abs(said - system.values) < base)
+    down = np.where(stays, said, down)
+    free = np.flatnonzero(between & ~stays)
     matrix, seen = system.matrix, shown.astype(np.int64)
     whole = abs(matrix) @ (1 - seen) == 0
     of_total = (matrix < 0).astype(np.int64) @ seen > 0

@@ -93,6 +93,8 @@ def read(data: Any) -> System:
         if not isinstance(cell, Mapping) or not isinstance(cell.get("id"), str):
             raise Malformed("Every cell needs an id.")
         name = cell["id"]
+        if unknown := sorted(set(cell) - _CELL_KEYS):
+            raise Malformed(f"The cell {name!r} has a {unknown[0]!r} that no cell may have.")
         if name in at:
             raise Malformed(f"The cell {name!r} stands in the table twice.")
         at[name] = len(values)
@@ -182,6 +184,7 @@ def matrix_of(rows: list[tuple[int, list[int]]], width: int) -> sparse.csr_array
 
 
 _MOST = 1_000_000_000
+_CELL_KEYS = {"id", "value", "by", "network"}
 _KEYS = {
     "threshold",
     "width",

@@ -16,6 +16,7 @@ from reporting.sdc import (
     Unprotectable,
     from_stored,
     protect,
+    rounding,
     solve,
 )
 from tests.reporting.tables import SEED, narrowest
@@ -134,6 +135,33 @@ def test_rounded_counts_add_up_and_are_never_small():
     for figure in said.figures:
         assert not isinstance(figure.said, int) or figure.count == 0
         assert not isinstance(figure.said, tuple) or figure.said[0] <= figure.count <= figure.said[1]
+
+
+@pytest.mark.parametrize("people", range(1, 11))
+def test_a_nation_that_is_left_out_of_a_second_table_is_not_the_difference(people):
+    """Partners read 60 people with the nation's; anybody reads, rounded, how many there are without."""
+    with_it = {"one": {"a": 20, "b": 20, "c": 20 - people, "nation": people}}
+    without = {"one": {"a": 20, "b": 20, "c": 20 - people}}
+    said = protect(keyed(single(with_it), "kind", release="partners"), seed=SEED).said
+    assert said.figures[0].said == 60
+    for n in range(12):
+        try:
+            made = protect(
+                keyed(single(without), "kind"), mode=Mode.ROUNDED, earlier=[said], seed=bytes([n]) * 32
+            )
+        except Unprotectable:
+            continue
+        cell = made.table[("one",)]
+        if isinstance(cell, Shown):
+            low, high = rounding.interval(cell.value)
+            assert 60 - low - max(0, 60 - high) >= 5
+
+
+def single(counts):
+    """A table of one figure."""
+    return RawTable(
+        title="one", axes={"kind": ("one",)}, counts={(at,): by for at, by in counts.items()}, about=ABOUT
+    )
 
 
 def proven(mode: Mode = Mode.SUPPRESSED):

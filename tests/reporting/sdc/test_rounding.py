@@ -105,3 +105,12 @@ def test_ten_counts_of_one_are_refused_and_without_the_audit_they_are_not(monkey
 def test_a_small_count_that_is_public_already_is_refused():
     with pytest.raises(Refused):
         rounded(read({**invented.of_grid(((3, 20), (40, 50))), "forced": ["0/0"]}), seed=SEED)
+
+
+def test_what_was_said_before_stays_where_it_still_lies_next_to_the_count():
+    table = invented.two_way(np.random.default_rng(1), 6, 6, mean=80)
+    first = rounded(read(table), seed=SEED)
+    assert rounded(read(table), seed=bytes(32), before=first) == first
+    assert rounded(read(table), seed=bytes(32), before=dict.fromkeys(first, 5)) == rounded(
+        read(table), seed=bytes(32), before={"nothing": 5}
+    )
