@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.utils import formats, timezone
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from referrals.picklists import SectorFamily
@@ -49,7 +49,8 @@ MOST_COLUMNS = 12
 _NAMES = {
     "now": _("Now"),
     "entered": _("Entered"),
-    "people": _("People"),
+    # Another word than for the people of an agency, in some languages.
+    "people": pgettext_lazy("figure", "People"),
     "people_low": _("People, at least"),
     "people_high": _("People, at most"),
     "median_days": _("Median days"),

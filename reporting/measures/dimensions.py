@@ -241,8 +241,8 @@ def _paths() -> list[Dimension]:
     families = _values(SectorFamily)
     found = []
     for name, group, node, family, more in (
-        ("origin", _("First contact"), _("First contact"), _("First contact"), ()),
-        ("next", _("Next step"), _("Next step"), _("Next step"), (_NO_STEP,)),
+        ("origin", _("First contact"), _("First contact"), _("First contact (broad)"), ()),
+        ("next", _("Next step"), _("Next step"), _("Next step (broad)"), (_NO_STEP,)),
     ):
         stays = {value: value for value, _title in more}
         found += [

@@ -20,11 +20,13 @@ from reporting.releases.asking import (
     may_decide,
     pool,
     queue,
+    renew,
     request,
     seen,
     specify,
     specify_small,
     withdraw_specification,
+    would_lapse,
 )
 from reporting.releases.live import Live, so_far, step
 from reporting.releases.periods import calendar, choose_grid, closed_periods, period_of
@@ -84,6 +86,7 @@ __all__ = [
     "published",
     "queue",
     "read",
+    "renew",
     "request",
     "seen",
     "so_far",
@@ -93,4 +96,5 @@ __all__ = [
     "usual_views",
     "views_of",
     "withdraw_specification",
+    "would_lapse",
 ]

@@ -159,6 +159,37 @@ def has_moved(proposal: Proposal) -> bool:
     ] != proposal.protected_with or not counted <= allowed
 
 
+def would_lapse(proposal: Proposal) -> list[Proposal]:
+    """Those drawn or waiting that would lapse if this one were released now."""
+    said = Period(proposal.period_start, proposal.period_end)
+    others = Proposal.objects.filter(state__in=(State.DRAWN, State.ASKED)).exclude(pk=proposal.pk)
+    return [
+        one
+        for one in others.defer("drawn")
+        if sealed.is_around(Period(one.period_start, one.period_end), said)
+    ]
+
+
+def renew(proposal: Proposal) -> Proposal:
+    """Want the same table again, drawn with what was said since; the old one lapses. A run of a plan is drawn
+    anew by the schedule. Raises NotOpen, and as `request` does."""
+    _asker()
+    found = _locked(proposal)
+    if found.state not in (State.DRAWN, State.ASKED, State.LAPSED):
+        raise NotOpen(found.state)
+    if found.state != State.LAPSED:
+        drop(found)
+    return request(
+        measure=found.measure,
+        period=Period(found.period_start, found.period_end),
+        grid=found.grid,
+        scope=found.scope,
+        mode=found.mode,
+        views=publishing.views_of(found.views),
+        replaces=found.replaces,
+    )
+
+
 def seen(proposal: Proposal) -> Drawn:
     """What was drawn, for a checker who did not ask for it. Raises NotAllowed, NotOpen before it is drawn.
 

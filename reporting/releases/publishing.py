@@ -23,7 +23,16 @@ from reporting.measures import Cube, Measure, Period, cubes, measures, small
 from reporting.models import Calendar, Grid, LinkedStep, Proposal, Release, Scope, Specification, TribalAnswer
 from reporting.releases import sealed
 from reporting.releases.periods import calendar, closed_periods, period_of
-from reporting.sdc import Merge, Merged, Policy, ProtectedTable, Unprotectable, from_stored
+from reporting.sdc import (
+    Hidden,
+    Merge,
+    Merged,
+    NotReported,
+    Policy,
+    ProtectedTable,
+    Unprotectable,
+    from_stored,
+)
 from reporting.sdc.certificate import FORMAT as ENGINE
 from reporting.sdc.certificate import verify
 from reporting.sdc.policy import Mode
@@ -46,6 +55,10 @@ class NotApproved(Exception):
 
 class NotCertified(Exception):
     """The certificate does not hold for the table it comes with: nothing is written. Says what is wrong."""
+
+
+class Empty(Unprotectable):
+    """No figure would be in it. The message is the name of why, for the page's words."""
 
 
 class NotAPeriod(ValueError):
@@ -214,7 +227,7 @@ def publish_due() -> int:
         try:
             made += isinstance(publish(specification, period), Release)
         except Unprotectable as error:
-            _blocked(Wanted.under(specification, period), _blocking(error))
+            _blocked(Wanted.under(specification, period), error)
         except (NotCertified, sealed.LedgerIncomplete) as error:
             log.error("%s from %s is not released: %s", specification.measure, period.start, error)
     return made
@@ -230,15 +243,16 @@ def draw_proposal(proposal: UUID) -> None:
             drawn = draw(Wanted.of(asked))
         except (Unprotectable, NotCertified, sealed.LedgerIncomplete) as error:
             asked.state, asked.blocking = Proposal.State.BLOCKED, _blocking(error)
-            asked.drawn_at = timezone.now()
-            asked.save(update_fields=["state", "blocking", "drawn_at"])
+            asked.reason, asked.drawn_at = _said_empty(error), timezone.now()
+            asked.save(update_fields=["state", "blocking", "reason", "drawn_at"])
         else:
             _keep(asked, drawn, Proposal.State.DRAWN)
 
 
 def draw(wanted: Wanted) -> Drawn:
     """The table, protected with all that was said before; where too much would be hidden, the first coarser
-    views that are better. Called in turn. Raises Unprotectable, NotCertified, sealed.LedgerIncomplete."""
+    views that are better. Called in turn. Raises Unprotectable (Empty where no figure would be in it),
+    NotCertified, sealed.LedgerIncomplete."""
     earlier = sealed.said_before(wanted.period)
     without = left_out(wanted)
     best: Drawn | None = None
@@ -255,8 +269,18 @@ def draw(wanted: Wanted) -> Drawn:
             break
     if best is None:
         raise blocked or Unprotectable("there is nothing to draw")
+    if why := why_empty(best.table):
+        raise Empty(why)
     check(wanted, best)
     return best
+
+
+def why_empty(table: ProtectedTable) -> str:
+    """Why there is no figure in it, by name; nothing where there is one. A zero is one."""
+    kinds = {type(cell) for cell in table.cells.values()}
+    if not table.caveats.agencies_reporting or kinds <= {NotReported}:
+        return "no agency reported"
+    return "no figure shown" if kinds <= {Hidden, NotReported} else ""
 
 
 def check(wanted: Wanted, drawn: Drawn) -> None:
@@ -421,7 +445,7 @@ def _for_the_checker(wanted: Wanted, drawn: Drawn, asked: Specification) -> Prop
     return proposal
 
 
-def _blocked(wanted: Wanted, blocking: list[str]) -> None:
+def _blocked(wanted: Wanted, error: Unprotectable) -> None:
     """Keep that a run can't be released, so that it is seen and not drawn each hour."""
     log.warning("nothing of %s can be said for the period from %s", wanted.measure, wanted.period.start)
     assert wanted.specification is not None
@@ -431,7 +455,8 @@ def _blocked(wanted: Wanted, blocking: list[str]) -> None:
             wanted_by=wanted.specification.asked_by,
             hub=our_office(),
             state=Proposal.State.BLOCKED,
-            blocking=blocking,
+            blocking=_blocking(error),
+            reason=_said_empty(error),
             drawn_at=timezone.now(),
             **facts(wanted),
         )
@@ -456,6 +481,10 @@ def _blocking(error: Exception) -> list[str]:
     """The labels of the releases that stand in the way."""
     named: Iterable[str] = getattr(error, "blocking", ()) or getattr(error, "labels", ())
     return sorted(named)
+
+
+def _said_empty(error: Exception) -> str:
+    return str(error) if isinstance(error, Empty) else ""
 
 
 def _first_ones(wanted: Wanted) -> Any:

@@ -107,10 +107,19 @@ def said_before(period: Period) -> list[Said]:
 
 def around(period: Period) -> list[Release | LiveFigure]:
     """The releases and live steps that a table of this period is protected with, oldest first."""
-    since = date(period.start.year - YEARS_BACK, period.start.month, 1)
+    since = _since(period)
     near = Release.objects.filter(period_end__gt=since).select_related("sealed_counts")
     steps = LiveFigure.objects.filter(period_end__gt=since)
     return sorted([*near, *steps], key=lambda one: (one.made_at, str(one.pk)))
+
+
+def is_around(period: Period, said: Period) -> bool:
+    """Whether a release of `said` would be among those that a table of `period` is protected with."""
+    return said.end > _since(period)
+
+
+def _since(period: Period) -> date:
+    return date(period.start.year - YEARS_BACK, period.start.month, 1)
 
 
 def _shut(data: Any, agency: int, place: str, of: Release | Proposal | LiveFigure) -> bytes:

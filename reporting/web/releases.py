@@ -53,6 +53,10 @@ WHY_NOT: dict[str, Promise] = {
     "specified": gettext_lazy("This is agreed on, or waits for a decision, already."),
     "reason": gettext_lazy("Say why not, so that the other person can do better."),
 }
+EMPTY: dict[str, Promise] = {
+    "no agency reported": gettext_lazy("There is nothing to release: nobody reported for these days."),
+    "no figure shown": gettext_lazy("There is nothing to release: every figure would be hidden."),
+}
 
 
 class Office(AgencyView):
@@ -195,6 +199,8 @@ class ProposalPage(Office):
                 messages.success(request, _("The output checker is asked now."))
             elif act == "pool":
                 return redirect("reporting:release_proposal", releases.pool(found).pk)
+            elif act == "renew":
+                return redirect("reporting:release_proposal", releases.renew(found).pk)
             elif act == "drop":
                 releases.drop(found)
                 return redirect("reporting:releases")
@@ -228,12 +234,13 @@ class ProposalPage(Office):
     def _page(self, found: Proposal, *, wrong: str = "", status: int = 200) -> HttpResponse:
         may = self.at_office()
         is_mine = self.actor.user_id in (found.wanted_by_id, found.asked_by_id)
-        context = {
+        context: dict[str, Any] = {
             **may,
             "proposal": found,
             "title": _title(found.measure),
             "period": period_name(Period(found.period_start, found.period_end)),
             "wrong": wrong,
+            "why_empty": EMPTY.get(found.reason) if found.state == Proposal.State.BLOCKED else None,
             "can_ask": may["may_ask"] and found.state == Proposal.State.DRAWN,
             "can_drop": may["may_ask"]
             and found.state in (Proposal.State.WAITING, Proposal.State.DRAWN, Proposal.State.BLOCKED),
@@ -243,6 +250,14 @@ class ProposalPage(Office):
         }
         if found.drawn:
             context |= _evidence(found) if context["may_see"] else _outline(found)
+            # It lapsed, or would if it were decided about: the same can be wanted again.
+            context["can_renew"] = (
+                may["may_ask"]
+                and context["has_moved"]
+                and bool(found.replaces_id or not found.specification_id)
+            )
+        if context["can_decide"]:
+            context["lapsing"] = len(releases.would_lapse(found))
         says_little = found.state == Proposal.State.BLOCKED or context.get("says_little", False)
         context["can_pool"] = may["may_ask"] and says_little and _can_pool(found)
         return render(self.request, "reporting/release_proposal.html", context, status=status)
@@ -506,6 +521,8 @@ def _can_pool(found: Proposal) -> bool:
 
 
 def _has_moved(found: Proposal) -> bool:
+    if found.state == Proposal.State.LAPSED:
+        return found.decided_by_id is not None
     return found.state in (Proposal.State.DRAWN, Proposal.State.ASKED) and releases.has_moved(found)
 
 

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from django.utils.translation import gettext, override
 from python_calamine import CalamineWorkbook
 
 from agencies.models import LedgerEntry, SharingAgreement
 from agencies.roles import ROLES, Permission
 from agencies.scope import Actor
 from referrals.models import Enrollment, Service, Touchpoint
-from reporting import releases, tasks
+from reporting import reading, releases, tasks
 from reporting.measures import Period
 from reporting.models import Grid, Release, Showing
 from reporting.releases.publishing import PERIODS_BACK
@@ -257,3 +258,8 @@ def test_the_terminal_prints_the_release_and_an_agencys_own(world, tmp_path, cap
 def test_the_terminal_says_what_is_not_there(world, wrong):
     with pytest.raises(CommandError):
         call_command("pipeline", **wrong)
+
+
+def test_the_figure_people_is_no_staff_in_spanish():
+    with override("es"):
+        assert (reading.name_of("people", "figure"), gettext("People")) == ("Personas", "Personal")

@@ -276,3 +276,9 @@ def test_three_years_are_fixed_windows(year, first):
     assert releases.period_of(Grid.THREE_YEARS, date(year, 7, 1)) == Period(
         date(first, 1, 1), date(first + 3, 1, 1)
     )
+
+
+def test_no_two_tables_that_can_be_asked_for_read_alike(world):
+    page = said(world.browser("HUB", "coordinator").get(reverse("reporting:release_ask")))
+    offered = re.findall(r"<option[^>]*>(.*?)</option>", page.split('name="who"')[0])
+    assert len(offered) > 9 and len(offered) == len(set(offered))

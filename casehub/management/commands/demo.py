@@ -145,6 +145,11 @@ class Command(BaseCommand):
             one = at_home or holders.order_by("agency__slug", "user__email").first()
             if one is not None:
                 self.stdout.write(f"  {role.title!s:<22} {one.user.email:<46} {one.agency.name}")
+        nation = Membership.objects.filter(role="data_lead", agency__is_tribal=True).select_related(
+            "user", "agency"
+        )
+        for one in nation.order_by("agency__slug", "user__email")[:1]:
+            self.stdout.write(f"  {'Data lead of a nation':<22} {one.user.email:<46} {one.agency.name}")
         command = f"CASEHUB_DEMO={settings.DEMO} ./dev manage code"
         data = os.environ.get("CASEHUB_DATA")
         if data:

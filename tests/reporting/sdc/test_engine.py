@@ -282,6 +282,7 @@ class TestForcedAndRefused:
             {"cells": [{"id": "a", "value": 1}], "forced": [{}]},
             {"cells": [{"id": "a", "value": 1}], "known": [{"cells": {"a": 1}}]},
             {"cells": [{"id": "a", "value": 1}], "dominance": 0},
+            {"cells": [{"id": "a", "value": 1, "forced": True}]},
         ],
         ids=[
             "list",
@@ -297,6 +298,7 @@ class TestForcedAndRefused:
             "forced",
             "scope",
             "dominance",
+            "cell key",
         ],
     )
     def test_what_is_no_table_is_said_to_be_none(self, table):
@@ -333,7 +335,16 @@ class TestCommands:
         assert result["audit"]["exact"] == result["audit"]["narrow"] == 0
         path = files[0]({})[3]
         assert command.verify_release([path]) == 0
-        assert "The certificate holds" in capsys.readouterr().out
+        assert (
+            "The certificate holds for a threshold of 11 and a width of 5, not strictly ("
+            in capsys.readouterr().out
+        )
+        assert (
+            command.protect(write({**invented.of_grid(((40, 20), (40, 50))), "strict": True, "width": 7}))
+            == 0
+        )
+        assert command.verify_release([path]) == 0
+        assert "a threshold of 11 and a width of 7, strictly (" in capsys.readouterr().out
 
     def test_what_can_not_be_protected_is_refused_with_what_blocks_it(self, files, capsys):
         write, out = files
