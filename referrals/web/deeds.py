@@ -160,7 +160,7 @@ def deed(verb: str) -> str:
     """What a code says: `client.viewed` is "Looked at a client". A code without words is shown as it is."""
     noun, _dot, way = verb.partition(".")
     noun = noun if noun in NOUNS else noun.removesuffix("s")  # the API lists `clients`
-    if said := SAID.get(f"{noun}.{way}"):
+    if said := SAID.get(verb) or SAID.get(f"{noun}.{way}"):
         return str(said)
     if noun in NOUNS and way in WAYS:
         return str(WAYS[way]) % {"noun": NOUNS[noun]}

@@ -179,6 +179,7 @@ MAY_ASK_SIGNED_OUT = {
     *("account_inactive", "account_reset_password", "account_reset_password_done", "account_logout"),
     *("account_reset_password_from_key", "account_reset_password_from_key_done", "mfa_authenticate"),
     *("account_reauthenticate", "admin:logout"),
+    *("reporting:published", "reporting:published_table", "reporting:published_file"),
 }
 
 
@@ -228,6 +229,11 @@ NO_PERMISSION = {
     "choose_agency": "before an agency is chosen there is no permission",
     **dict.fromkeys(("join", "first_run"), "whoever joins holds nothing yet"),
     **dict.fromkeys(("livez", "readyz"), "says nothing about anyone"),
+    "referrals:openings": "either of two permissions opens it: tests/referrals/web/test_openings.py",
+    **dict.fromkeys(
+        ("reporting:published", "reporting:published_table", "reporting:published_file"),
+        "tables that a second person released for anybody",
+    ),
 }
 
 
@@ -251,6 +257,17 @@ PAIRS = {
 }
 HELD_TWICE = {
     "referrals:draft /drafts/<slug:form>/<uuid:client>/": "the draft of a client's form asks for client_edit itself",
+    "reporting:saved_act /numbers/saved/<uuid:view>/": "a saved view is its person's alone",
+    "reporting:nation /agency/tables/": "the nation's own word, and only a tribal agency's manager has one",
+    **dict.fromkeys(
+        (
+            "reporting:release_ask /reports/releases/new/",
+            "reporting:release_correct /reports/releases/<uuid:release>/correct/",
+            "reporting:release_plan /reports/releases/plans/<uuid:specification>/",
+            "reporting:release_proposal /reports/releases/<uuid:proposal>/",
+        ),
+        "asking and deciding look for the hub office and the permission themselves",
+    ),
 }
 
 

@@ -718,6 +718,7 @@ def test_every_model_of_ours_outside_the_wall_is_known():
     platform = {
         "agencies_agency",
         "agencies_county",
+        "agencies_countymap",
         "agencies_user",
         "agencies_membership",
         "agencies_invitation",

@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
 from django.utils import timezone
 
+from agencies import vault
 from agencies.models import Agency, LedgerEntry, SharingAgreement
 from agencies.scope import NotAllowed
 from reporting import releases, tasks
@@ -26,6 +28,7 @@ from reporting.models import (
 )
 from reporting.releases import publishing, sealed
 from reporting.sdc import Hidden, Shown
+from tests.reporting import cubes
 from tests.reporting.releasing import approved, released
 
 YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
@@ -244,6 +247,40 @@ def test_a_table_lapses_that_was_drawn_before_another_release(world):
     done = decided(world, waiting)
     assert done.state == State.LAPSED and done.release is None
     assert not Release.objects.filter(measure="pipeline").exists()
+
+
+def test_a_table_that_nobody_reported_for_is_never_drawn(world):
+    network(world, people=0)
+    found = wanted(world)
+    assert (found.state, found.reason, found.drawn) == (State.BLOCKED, "no agency reported", None)
+    page = world.browser("HUB", "coordinator").get(reverse("reporting:release_proposal", args=[found.pk]))
+    assert "nobody reported for these days" in page.content.decode()
+    assert "give people away" not in page.content.decode()
+
+
+def test_a_table_in_which_all_is_hidden_has_no_figure(world):
+    hidden = cubes.one_axis("who", "age_band", {"13_17": 2, "18_24": 1, "25_59": 3})
+    some = cubes.one_axis("services", "service_group", {"housing": 140, "legal": 66, "health": 3})
+    assert [publishing.why_empty(table(one)) for one in (hidden, some)] == ["no figure shown", ""]
+
+
+def test_what_would_lapse_is_said_and_what_lapsed_is_asked_for_anew(world):
+    network(world)
+    first, second = asked(world, wanted(world)), asked(world, wanted(world, measure="stages_by_place"))
+    page = world.browser("HUB", "output_checker").get(reverse("reporting:release_proposal", args=[first.pk]))
+    assert "1 other table that waits lapses" in page.content.decode()
+    coordinator, where = (
+        world.browser("HUB", "coordinator"), reverse("reporting:release_proposal", args=[second.pk])
+    )  # fmt: skip
+    assert "Ask anew" not in coordinator.get(where).content.decode()
+    decided(world, first)
+    assert "Ask anew" in coordinator.get(where).content.decode()
+    assert decided(world, second).state == State.LAPSED
+    assert "Ask anew" in coordinator.get(where).content.decode()
+    again = Proposal.objects.get(pk=coordinator.post(where, {"act": "renew"})["Location"].split("/")[-2])
+    assert (again.measure, again.state, again.views) == (second.measure, State.WAITING, second.views)
+    refused = coordinator.post(where, {"act": "renew"})
+    assert refused.status_code == 400 and "being prepared already" in refused.content.decode()
 
 
 def test_a_refusal_says_why_and_is_for_good(world):
@@ -551,3 +588,12 @@ def test_nobody_is_identified_twice_and_every_reader_knows(world):
     january, february, march = (table(released(world, "pipeline", one))[ENTERED] for one in months)
     assert (january, february, march) == (Hidden(), Shown(45), Shown(45))
     assert table(released(world, "pipeline", QUARTER))[ENTERED] == Hidden()
+
+
+def test_what_was_counted_opens_after_the_keys_are_new(world):
+    network(world)
+    made = released(world, "pipeline", YEAR)
+    vault.rotate_data_key(world.agency("HUB").pk)
+    for _ in vault.rotate_key_encryption_key():
+        pass
+    assert sealed.counts_of(made).said.release == made.label

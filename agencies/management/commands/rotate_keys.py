@@ -97,7 +97,7 @@ COVERED = frozenset({"referrals.ContactCard.sealed_e2e", "referrals.Disclosure.s
 
 def sealed_columns() -> list[tuple[type[models.Model], str, str]]:
     """Every column of boxes of the hub: a binary field `x_sealed` of the model `y` is sealed at the place
-    `y.x`."""
+    `y.x`. What is append-only stays as it was sealed: its data key goes under each new key-encryption key."""
     return [
         (model, field.name, f"{model._meta.model_name}.{field.name.removesuffix('_sealed')}")
         for model in apps.get_models()
@@ -105,6 +105,7 @@ def sealed_columns() -> list[tuple[type[models.Model], str, str]]:
         if isinstance(field, models.BinaryField)
         and (field.name.endswith("_sealed") or str(field) in COVERED)
         and str(field) not in SEALED_BY_MEMBERS
+        and not getattr(model, "append_only", False)
     ]
 
 
