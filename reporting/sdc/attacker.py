@@ -74,7 +74,7 @@ Equations = list[tuple[dict[str, float], float]]
 def _equations(table: Mapping[str, Any], known: Mapping[str, float]) -> tuple[list[str], Equations]:
     """What is unknown, and each relation as what its unknown counts add up to."""
     equations: Equations = []
-    for relation in table["relations"]:
+    for relation in table.get("relations") or []:
         unknown: dict[str, float] = {}
         rest = 0.0
         for name, sign in [(relation["total"], 1.0), *((part, -1.0) for part in relation["parts"])]:
