@@ -233,7 +233,10 @@ def _release(rows: Rows, letter: str) -> models.Model:
 
     from reporting.measures import Period
     from tests.reporting.releasing import released
+    from tests.reporting.test_numbers_pages import at
 
+    # Somebody must have reported, or there is nothing to release.
+    rows.world.touchpoint("A", None, occurred_at=at(12, 1, 2024))
     month = 1 if letter == "A" else 2
     period = Period(date(2025, month, 1), date(2025, month + 1, 1))
     return released(rows.world, "pipeline", period)
