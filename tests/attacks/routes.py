@@ -231,12 +231,20 @@ def _specification(rows: Rows, letter: str) -> models.Model:
 def _release(rows: Rows, letter: str) -> models.Model:
     from datetime import date
 
+    from django.utils import timezone
+
+    from agencies.models import SharingAgreement
     from reporting.measures import Period
     from tests.reporting.releasing import released
     from tests.reporting.test_numbers_pages import at
 
     # Somebody must have reported, or there is nothing to release.
     rows.world.touchpoint("A", None, occurred_at=at(12, 1, 2024))
+    if letter == "A":
+        with rows.world.acting("A"):
+            SharingAgreement.objects.create(
+                agency=rows.world.agency("A"), version=99, text_digest="0" * 64, signed_at=timezone.now()
+            )
     month = 1 if letter == "A" else 2
     period = Period(date(2025, month, 1), date(2025, month + 1, 1))
     return released(rows.world, "pipeline", period)

@@ -151,7 +151,7 @@ def _tables(world: World) -> list[Place]:
     """A table that anybody reads, one to be decided, and one that is agreed on to be decided."""
     year = Period(date(2025, 1, 1), date(2026, 1, 1))
     public = releasing.released(world, "pipeline", year, scope="public", mode="strict")
-    waiting = releasing.waiting(world, "pipeline", releases.period_of("month", date(2025, 3, 1)))
+    waiting = releasing.waiting(world, "stages_by_place", year)
     with world.acting("HUB", "coordinator"):
         plan = releases.specify(measure="pipeline", grid="quarter")
     to_decide = reverse("reporting:release_proposal", args=[waiting.pk])
