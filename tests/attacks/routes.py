@@ -217,6 +217,7 @@ def _proposal(rows: Rows, letter: str) -> models.Model:
     from reporting.measures import Period
     from tests.reporting.releasing import waiting
 
+    _has_reported(rows)
     year = 2024 if letter == "A" else 2023
     return waiting(rows.world, "pipeline", Period(date(year, 1, 1), date(year + 1, 1, 1)))
 
@@ -231,20 +232,24 @@ def _specification(rows: Rows, letter: str) -> models.Model:
 def _release(rows: Rows, letter: str) -> models.Model:
     from datetime import date
 
-    from django.utils import timezone
-
-    from agencies.models import SharingAgreement
     from reporting.measures import Period
     from tests.reporting.releasing import released
-    from tests.reporting.test_numbers_pages import at
 
-    # Somebody must have reported, or there is nothing to release.
-    rows.world.touchpoint("A", None, occurred_at=at(12, 1, 2024))
-    if letter == "A":
-        with rows.world.acting("A"):
-            SharingAgreement.objects.create(
-                agency=rows.world.agency("A"), version=99, text_digest="0" * 64, signed_at=timezone.now()
-            )
+    _has_reported(rows)
     month = 1 if letter == "A" else 2
     period = Period(date(2025, month, 1), date(2025, month + 1, 1))
     return released(rows.world, "pipeline", period)
+
+
+def _has_reported(rows: Rows) -> None:
+    """An agency has signed, and a record of it is old enough for any period: of nobody nothing is released."""
+    from agencies.models import SharingAgreement
+    from tests.reporting.test_numbers_pages import at
+
+    agency = rows.world.agency("A")
+    with rows.world.acting("A"):
+        if not SharingAgreement.objects.filter(ended_at=None).exclude(signed_at=None).exists():
+            SharingAgreement.objects.create(
+                agency=agency, version=99, text_digest="0" * 64, signed_at=at(1, 1, 2022)
+            )
+    rows.world.touchpoint("A", None, occurred_at=at(1, 1, 2022))
