@@ -229,8 +229,8 @@ class Proposal(models.Model):
 
     It waits until the hub has drawn it, or is `blocked`: by earlier releases, or as there is no figure in it,
     which `reason` then names. The coordinator sees how much of it is hidden and asks; an output checker
-    publishes exactly that table or refuses. It has lapsed where something else was released in between, as
-    it was protected without that. What was drawn never changes.
+    publishes exactly that table or refuses. It has lapsed where something it hangs together with was
+    released in between, as it was protected without that. What was drawn never changes.
     """
 
     class State(models.TextChoices):

@@ -19,6 +19,7 @@ from reporting.models import Calendar, Grid, Proposal, Release, Scope, Specifica
 from reporting.releases import publishing, sealed
 from reporting.releases.periods import calendar, closed_periods, period_of
 from reporting.releases.publishing import Drawn, NotAPeriod, Views, Wanted
+from reporting.sdc.ledger import connected
 from reporting.sdc.policy import Mode
 
 State = Proposal.State
@@ -115,7 +116,7 @@ def drop(proposal: Proposal) -> None:
 def decide(proposal: Proposal, *, publish: bool, reason: str = "") -> Proposal:
     """Publish exactly the table that was drawn, or refuse it with a reason; the proposal as it is then.
 
-    It lapses instead where something was released since it was drawn, or a nation took its word back. Raises
+    It lapses instead where it is to be drawn anew (`has_moved`). Raises
     NotAllowed, SamePerson, NotOpen, publishing.NotCertified, sealed.LedgerIncomplete.
     """
     who = _checker()
@@ -150,23 +151,34 @@ def decide(proposal: Proposal, *, publish: bool, reason: str = "") -> Proposal:
 
 
 def has_moved(proposal: Proposal) -> bool:
-    """Whether the table is not protected with all that was said by now, or holds rows it may hold no more."""
-    wanted = Wanted.of(proposal)
+    """Whether the table is not protected with all that it hangs together with by now, or holds rows it may no
+    longer hold. Raises sealed.LedgerIncomplete."""
     counted = set((proposal.drawn or {}).get("agencies", ()))
-    allowed = engine.partners(publishing.hand()) - set(publishing.left_out(wanted))
-    return [
-        one.label for one in sealed.around(wanted.period)
-    ] != proposal.protected_with or not counted <= allowed
+    allowed = engine.partners(publishing.hand()) - set(publishing.left_out(Wanted.of(proposal)))
+    if not counted <= allowed:
+        return True
+    said = sealed.counts_of(proposal).said
+    return publishing.beside(proposal.measure, said) != proposal.protected_with
 
 
 def would_lapse(proposal: Proposal) -> list[Proposal]:
-    """Those drawn or waiting that would lapse if this one were released now."""
-    said = Period(proposal.period_start, proposal.period_end)
-    others = Proposal.objects.filter(state__in=(State.DRAWN, State.ASKED)).exclude(pk=proposal.pk)
+    """Those drawn or waiting that would lapse if this one were released. Raises sealed.LedgerIncomplete."""
+    others = list(
+        Proposal.objects.filter(state__in=(State.DRAWN, State.ASKED))
+        .exclude(pk=proposal.pk)
+        .defer("drawn")
+        .select_related("sealed_counts")
+    )
+    if not others:
+        return []
+    counts = sealed.counts_of(proposal)
+    first = min(others, key=lambda one: one.period_start)
+    before = sealed.said_before(Period(first.period_start, first.period_end))
     return [
         one
-        for one in others.defer("drawn")
-        if sealed.is_around(Period(one.period_start, one.period_end), said)
+        for one in others
+        if (counts.merged is not None and one.measure == proposal.measure)
+        or any(said is counts.said for said in connected([*before, counts.said], sealed.counts_of(one).said))
     ]
 
 

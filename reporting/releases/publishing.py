@@ -35,6 +35,7 @@ from reporting.sdc import (
 )
 from reporting.sdc.certificate import FORMAT as ENGINE
 from reporting.sdc.certificate import verify
+from reporting.sdc.ledger import Said, connected
 from reporting.sdc.policy import Mode
 
 log = logging.getLogger(__name__)
@@ -283,6 +284,15 @@ def why_empty(table: ProtectedTable) -> str:
     return "no figure shown" if kinds <= {Hidden, NotReported} else ""
 
 
+def beside(measure: str, said: Said) -> list[str]:
+    """The labels of what a table of the measure is drawn beside at this moment: releases and live steps it is
+    protected with, and the release that its linked people go on from. Raises sealed.LedgerIncomplete.
+    """
+    labels = [one.release for one in connected(sealed.said_before(Period(*said.period)), said)]
+    last = _last_linked(measure)
+    return [*labels, *([last.release.label] if last and last.release.label not in labels else ())]
+
+
 def check(wanted: Wanted, drawn: Drawn) -> None:
     """Hold a drawn table against its certificate, the attacker's report and what was asked for. Raises
     NotCertified."""
@@ -411,7 +421,7 @@ def _keep(asked: Proposal, drawn: Drawn, state: str) -> None:
         "useful": small.useful(drawn.table.cells),
         "changes": _changes(drawn_before(before), drawn.table) if before else [],
     }
-    asked.protected_with = [one.label for one in sealed.around(Wanted.of(asked).period)]
+    asked.protected_with = beside(asked.measure, drawn.counts.said)
     asked.drawn_at, asked.state = timezone.now(), state
     asked.save()
     sealed.seal(drawn.counts, drawn.certificate, hub=asked.hub, of=asked)
@@ -514,8 +524,12 @@ def grid_of(release: Release) -> str:
 
 def _last_step(measure: str) -> Merged:
     """What linking took off when it was last shown for this measure; empty if it never was."""
-    last = LinkedStep.objects.filter(release__measure=measure).first()
+    last = _last_linked(measure)
     return {left_out: Merge(*ends) for left_out, ends in last.merged.items()} if last else {}
+
+
+def _last_linked(measure: str) -> LinkedStep | None:
+    return LinkedStep.objects.filter(release__measure=measure).select_related("release").first()
 
 
 def drawn_before(release: Release) -> ProtectedTable:

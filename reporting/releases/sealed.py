@@ -7,18 +7,15 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from agencies import vault
 from agencies.models import Agency
 from reporting.measures import Period
 from reporting.models import LiveFigure, Proposal, Release, SealedCounts
-from reporting.sdc.ledger import Said
+from reporting.sdc.ledger import Said, reaches_back_to
 from reporting.sdc.steps import Step
 
-YEARS_BACK = 2
-"""A release that ended longer before a new period begins is left out (docs/adr/0021)."""
 COUNTS, CERTIFICATE = "sealedcounts.counts_sealed", "sealedcounts.certificate_sealed"
 LIVE = "livefigure.counts_sealed"
 
@@ -91,11 +88,11 @@ def live_of(row: LiveFigure) -> tuple[Said, Step]:
 def said_before(period: Period) -> list[Said]:
     """What every release and live step said that can hang together with a table of this period, oldest first.
 
-    Also what does not lie in the period itself: a year holds two months together. Whether the universes meet
-    is the engine's to find. Raises LedgerIncomplete with all that are in the way.
+    Also what does not lie in the period itself: a year holds two months together. Which of them do is
+    `sdc.ledger.connected`. Raises LedgerIncomplete with all that are in the way.
     """
     found, missing = [], []
-    for one in around(period):
+    for one in _around(period):
         try:
             found.append(live_of(one)[0] if isinstance(one, LiveFigure) else counts_of(one).said)
         except LedgerIncomplete:
@@ -105,21 +102,12 @@ def said_before(period: Period) -> list[Said]:
     return found
 
 
-def around(period: Period) -> list[Release | LiveFigure]:
-    """The releases and live steps that a table of this period is protected with, oldest first."""
-    since = _since(period)
+def _around(period: Period) -> list[Release | LiveFigure]:
+    """The releases and live steps that may hang together with a table of this period, oldest first."""
+    since = reaches_back_to(period.start)
     near = Release.objects.filter(period_end__gt=since).select_related("sealed_counts")
     steps = LiveFigure.objects.filter(period_end__gt=since)
     return sorted([*near, *steps], key=lambda one: (one.made_at, str(one.pk)))
-
-
-def is_around(period: Period, said: Period) -> bool:
-    """Whether a release of `said` would be among those that a table of `period` is protected with."""
-    return said.end > _since(period)
-
-
-def _since(period: Period) -> date:
-    return date(period.start.year - YEARS_BACK, period.start.month, 1)
 
 
 def _shut(data: Any, agency: int, place: str, of: Release | Proposal | LiveFigure) -> bytes:

@@ -169,22 +169,29 @@ def joint(
     the new table, or ended 24 months before it. Relations are stated only where they are true of the true
     counts.
     """
-    return _Build(_connected(earlier, new), new, threshold).joint(width=width, strict=strict)
+    return _Build(connected(earlier, new), new, threshold).joint(width=width, strict=strict)
 
 
-def _connected(earlier: Sequence[Said], new: Said) -> list[Said]:
-    """The earlier releases that overlap the new one, or one that does, in the order they were taken.
+def connected(earlier: Iterable[Said], new: Said) -> list[Said]:
+    """The earlier releases that `joint` protects the new one with: those that overlap it, or one that does,
+    in the order they were taken.
 
     What ended long before the new one starts is left out: else windows that follow on one another would drag
     all that was ever said along.
     """
-    since = new.period[0] - _LONG
-    found: list[Said] = [new]
+    since = reaches_back_to(new.period[0])
+    found, fresh = list[Said](), [new]
     waiting = [said for said in earlier if said is not new and said.period[1] > since]
-    while more := [said for said in waiting if any(overlaps(said, one) for one in found)]:
-        found += more
-        waiting = [said for said in waiting if said not in more]
-    return sorted(found[1:], key=lambda said: (said.taken, said.release))
+    while fresh:
+        fresh = [said for said in waiting if any(overlaps(said, one) for one in fresh)]
+        found += fresh
+        waiting = [said for said in waiting if said not in fresh]
+    return sorted(found, key=lambda said: (said.taken, said.release))
+
+
+def reaches_back_to(start: date) -> date:
+    """What ended on this day or before is no part of a table whose period starts on `start`."""
+    return start - _LONG
 
 
 @dataclass(slots=True)

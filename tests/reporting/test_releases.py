@@ -33,6 +33,7 @@ from tests.reporting.releasing import approved, released
 
 YEAR = Period(date(2025, 1, 1), date(2026, 1, 1))
 QUARTER = Period(date(2025, 1, 1), date(2025, 4, 1))
+BEFORE = Period(date(2024, 1, 1), date(2025, 1, 1))
 ZONE = ZoneInfo("America/Chicago")
 ENTERED = ("identified", "entered")
 State = Proposal.State
@@ -46,12 +47,12 @@ def sign(world, letter, **facts):
         )
 
 
-def identify(world, letter, number, *, month=1):
+def identify(world, letter, number, *, month=1, year=2025):
     for _one in range(number):
         world.touchpoint(
             letter,
             world.client(letter),
-            occurred_at=datetime(2025, month, 5, 12, tzinfo=ZONE),
+            occurred_at=datetime(year, month, 5, 12, tzinfo=ZONE),
             trafficking_status="possible",
         )
 
@@ -239,14 +240,67 @@ def test_what_anybody_may_read_is_strict_or_rounded(world):
         )
 
 
-def test_a_table_lapses_that_was_drawn_before_another_release(world):
+def test_a_table_lapses_that_was_drawn_before_a_release_it_hangs_together_with(world):
     """It was protected without knowing of that one."""
     network(world)
     waiting = asked(world, wanted(world))
-    released(world, "anonymous_contacts", YEAR)
+    made = released(world, "stages_by_place", YEAR)
+    assert publishing.beside("pipeline", sealed.counts_of(waiting).said) == [made.label]
     done = decided(world, waiting)
     assert done.state == State.LAPSED and done.release is None
     assert not Release.objects.filter(measure="pipeline").exists()
+
+
+@pytest.mark.parametrize(("measure", "period"), [("anonymous_contacts", YEAR), ("stages_by_place", BEFORE)])
+def test_a_table_goes_out_that_shares_nothing_with_what_was_released_since(world, measure, period):
+    """Other units, or other days: the same test says so that decides what a new table is protected with."""
+    network(world)
+    for letter in "ABC":
+        identify(world, letter, 15, year=2024)
+    waiting = asked(world, wanted(world))
+    other = asked(world, wanted(world, measure=measure, period=period))
+    page = world.browser("HUB", "output_checker").get(reverse("reporting:release_proposal", args=[other.pk]))
+    assert "What an attacker finds" in page.content.decode() and "lapse" not in page.content.decode()
+    assert decided(world, other).state == State.PUBLISHED
+    assert not releases.has_moved(waiting)
+    assert decided(world, waiting).state == State.PUBLISHED
+
+
+def test_two_quarters_hang_together_once_their_year_is_released(world):
+    """Neither holds a day of the other; the year between them holds both."""
+    network(world)
+    second = Period(QUARTER.end, date(2025, 7, 1))
+    for letter in "ABC":
+        identify(world, letter, 15, month=5)
+    how = {"measure": "stages_by_place", "grid": Grid.QUARTER}
+    first, then = (asked(world, wanted(world, period=one, **how)) for one in (QUARTER, second))
+    with world.acting("HUB", "output_checker"):
+        assert releases.would_lapse(first) == []
+    released(world, "pipeline", YEAR)
+    assert releases.has_moved(first) and releases.has_moved(then)
+    with world.acting("HUB", "output_checker"):
+        assert releases.would_lapse(first) == [then]
+
+
+def test_sabotage_where_nothing_hangs_together_a_stale_table_goes_out(world, monkeypatch):
+    """What lapses above lapses by that test alone."""
+    network(world)
+    monkeypatch.setattr(publishing, "connected", lambda earlier, new: [])
+    waiting = asked(world, wanted(world))
+    released(world, "stages_by_place", YEAR)
+    assert decided(world, waiting).state == State.PUBLISHED
+
+
+def test_a_table_lapses_whose_linked_people_would_go_on_from_another_release(world):
+    """Of other days, and in no system with it; but what linking took off moves in steps over all releases."""
+    network(world)
+    for letter in "ABC":
+        identify(world, letter, 15, year=2024)
+    waiting = asked(world, wanted(world))
+    made = released(world, "pipeline", BEFORE)
+    assert not releases.has_moved(waiting)
+    LinkedStep.objects.create(release=made, merged={})
+    assert releases.has_moved(waiting)
 
 
 def test_a_table_that_nobody_reported_for_is_never_drawn(world):
