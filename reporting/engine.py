@@ -83,6 +83,10 @@ _RECORDS = """
 _SPANS = f"SELECT agency_id, min(day), max(day), min(recorded_at) FROM ({_RECORDS}) record GROUP BY 1"  # noqa: S608
 
 
+class PeriodsOverlap(Unprotectable):
+    """A release of the same measure holds some of the days, and not the same ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """One agency's casework on the hub: its first and last day, and when its first record came in."""
@@ -154,7 +158,8 @@ def run_network(
     the agencies in `without`. `views` are the cube's own if not given; a measure has none. `replaces`
     is the table that this one corrects. Call it inside
     `acting_as(..., in_turn=...)`, so that all it reads is of one moment. Raises NotAllowed, and Unprotectable
-    where nothing can be said safely: the measure's coarser views are for the caller to try.
+    (PeriodsOverlap where that is why) if nothing can be said safely: the measure's coarser views are for the
+    caller to try.
     """
     as_of = period.ends_at
     if as_of > timezone.now():
@@ -262,7 +267,7 @@ def _keep_apart(cube: Cube, period: Period, earlier: Sequence[Said]) -> None:
         and period.start < one.period[1]
     ]
     if blocking:
-        raise Unprotectable("The periods of such a table may not overlap.", blocking)
+        raise PeriodsOverlap("The periods of such a table may not overlap.", blocking)
 
 
 def _laid_out(

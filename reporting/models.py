@@ -227,10 +227,10 @@ class Release(models.Model):
 class Proposal(models.Model):
     """One table that somebody wants released, and what became of it.
 
-    It waits until the hub has drawn it, or is `blocked`: by earlier releases, or as there is no figure in it,
-    which `reason` then names. The coordinator sees how much of it is hidden and asks; an output checker
-    publishes exactly that table or refuses. It has lapsed where something it hangs together with was
-    released in between, as it was protected without that. What was drawn never changes.
+    It waits until the hub has drawn it, or is `blocked`: by the releases in `blocking`, or by what else
+    `reason` names. The coordinator sees how much of it is hidden and asks; an output checker publishes
+    exactly that table or refuses. It has lapsed where something it hangs together with was released in
+    between, as it was protected without that. What was drawn never changes.
     """
 
     class State(models.TextChoices):

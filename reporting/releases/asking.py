@@ -187,7 +187,7 @@ def renew(proposal: Proposal) -> Proposal:
     anew by the schedule. Raises NotOpen, and as `request` does."""
     _asker()
     found = _locked(proposal)
-    if found.state not in (State.DRAWN, State.ASKED, State.LAPSED):
+    if found.state not in (State.DRAWN, State.ASKED, State.BLOCKED, State.LAPSED):
         raise NotOpen(found.state)
     if found.state != State.LAPSED:
         drop(found)

@@ -244,7 +244,7 @@ def draw_proposal(proposal: UUID) -> None:
             drawn = draw(Wanted.of(asked))
         except (Unprotectable, NotCertified, sealed.LedgerIncomplete) as error:
             asked.state, asked.blocking = Proposal.State.BLOCKED, _blocking(error)
-            asked.reason, asked.drawn_at = _said_empty(error), timezone.now()
+            asked.reason, asked.drawn_at = _why(error), timezone.now()
             asked.save(update_fields=["state", "blocking", "reason", "drawn_at"])
         else:
             _keep(asked, drawn, Proposal.State.DRAWN)
@@ -257,19 +257,21 @@ def draw(wanted: Wanted) -> Drawn:
     earlier = sealed.said_before(wanted.period)
     without = left_out(wanted)
     best: Drawn | None = None
-    blocked: Unprotectable | None = None
+    blocked: list[Unprotectable] = []
     for views in _menus(wanted):
         try:
             drawn = _drawn(wanted, views, earlier, without)
         except Unprotectable as error:
-            blocked = error
+            blocked.append(error)
             continue
         if best is None or small.useful(drawn.table.cells) > small.useful(best.table.cells):
             best = drawn
         if drawn.table.caveats.share_hidden <= MOST_HIDDEN:
             break
     if best is None:
-        raise blocked or Unprotectable("there is nothing to draw")
+        # Each of the views may be blocked by others.
+        blocked[0].blocking = tuple(sorted({label for error in blocked for label in error.blocking}))
+        raise blocked[0]
     if why := why_empty(best.table):
         raise Empty(why)
     check(wanted, best)
@@ -466,7 +468,7 @@ def _blocked(wanted: Wanted, error: Unprotectable) -> None:
             hub=our_office(),
             state=Proposal.State.BLOCKED,
             blocking=_blocking(error),
-            reason=_said_empty(error),
+            reason=_why(error),
             drawn_at=timezone.now(),
             **facts(wanted),
         )
@@ -493,8 +495,21 @@ def _blocking(error: Exception) -> list[str]:
     return sorted(named)
 
 
-def _said_empty(error: Exception) -> str:
-    return str(error) if isinstance(error, Empty) else ""
+def _why(error: Exception) -> str:
+    """Why it can't be released, by name, for the page's words."""
+    match error:
+        case Empty():
+            return str(error)
+        case engine.PeriodsOverlap():
+            return "periods overlap"
+        case sealed.LedgerIncomplete():
+            return "counts do not open"
+        case NotCertified():
+            return "not certified"
+        case Unprotectable(blocking=()):
+            return "own figures"
+        case _:
+            return "earlier releases"
 
 
 def _first_ones(wanted: Wanted) -> Any:

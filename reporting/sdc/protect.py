@@ -50,7 +50,8 @@ _ROUNDS = 25
 class Unprotectable(Exception):
     """Nothing that could be hidden makes this table safe. Hold it; do not show part of it.
 
-    `blocking` are the labels of earlier releases whose figures are in the way. The message names no count.
+    `blocking` are the labels of earlier releases whose figures are in the way; there are none where the table
+    can't stand alone either. The message names no count.
     """
 
     def __init__(self, message: str, blocking: Iterable[str] = ()) -> None:
@@ -93,9 +94,25 @@ def protect(
     that this one corrects: what the ledger does not hold, a median or the low end of a range, is not said
     anew. Raises Unprotectable.
     """
-    policy = replace(policy or Policy(), mode=mode)
-    asked = _Question(raw, policy, earlier, release or raw.about.release_id)
-    if mode is Mode.ROUNDED:
+    policy, release = replace(policy or Policy(), mode=mode), release or raw.about.release_id
+    asked = _Question(raw, policy, earlier, release)
+    try:
+        return _outcome(asked, raw, policy, seed, replaces)
+    except Unprotectable as error:
+        if error.blocking or not asked.beside:
+            raise
+        try:
+            _outcome(_Question(raw, policy, (), release), raw, policy, seed, replaces)
+        except Unprotectable:
+            raise error from None
+        # It stands alone, and no single figure said before is to blame: all that it is beside are.
+        raise Unprotectable(str(error), asked.beside) from error
+
+
+def _outcome(
+    asked: _Question, raw: RawTable, policy: Policy, seed: bytes, replaces: ProtectedTable | None
+) -> Outcome:
+    if policy.mode is Mode.ROUNDED:
         values, proof, attack = asked.round(seed, replaces)
     else:
         answer, attack = asked.settle(seed)
@@ -190,6 +207,8 @@ class _Question:
         else:
             names = [str(number) for number in range(len(self._figures))]
             self._table, self._labels = self._alone(names), lambda ids: set()
+        #: The labels of the earlier releases whose figures hang together with these.
+        self.beside = frozenset(self._labels(cell["id"] for cell in self._table["cells"]))
         self._table |= {"min_agencies": policy.min_agencies, "dominance": str(policy.dominance)}
         self._name = dict(zip(self._figures, names, strict=True))
         few = {self._name[at] for at, clients in raw.people.items() if not policy.may_show(clients)}

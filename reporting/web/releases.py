@@ -53,10 +53,38 @@ WHY_NOT: dict[str, Promise] = {
     "specified": gettext_lazy("This is agreed on, or waits for a decision, already."),
     "reason": gettext_lazy("Say why not, so that the other person can do better."),
 }
-EMPTY: dict[str, Promise] = {
-    "no agency reported": gettext_lazy("There is nothing to release: nobody reported for these days."),
-    "no figure shown": gettext_lazy("There is nothing to release: every figure would be hidden."),
+COARSER = gettext_lazy("Ask for a longer period, or for a table with fewer dimensions.")
+BLOCKED: dict[str, tuple[Promise, Promise]] = {
+    "no agency reported": (
+        gettext_lazy("There is nothing to release: nobody reported for these days."),
+        gettext_lazy("Ask anew once agencies have reported."),
+    ),
+    "no figure shown": (gettext_lazy("There is nothing to release: every figure would be hidden."), COARSER),
+    "earlier releases": (
+        gettext_lazy("It can't be released: beside these releases it would give people away."),
+        COARSER,
+    ),
+    "own figures": (
+        gettext_lazy(
+            "It can't be released: its own figures would give people away, whatever is hidden of them. No "
+            "earlier release is in the way."
+        ),
+        COARSER,
+    ),
+    "periods overlap": (
+        gettext_lazy("It can't be released: such tables may not share days, and these releases hold some."),
+        gettext_lazy("Ask for the very days of one of them, or for days that none of them holds."),
+    ),
+    "counts do not open": (
+        gettext_lazy("It can't be drawn: what these releases counted can't be read by the hub."),
+        gettext_lazy("Have the hub office's keys restored by whoever runs the hub, then ask anew."),
+    ),
+    "not certified": (
+        gettext_lazy("It can't be released: its proof did not hold when it was checked."),
+        gettext_lazy("Nothing is wrong with what you asked for. Tell whoever runs the hub."),
+    ),
 }
+"""Why a table can't be released, and what to do next."""
 
 
 class Office(AgencyView):
@@ -240,7 +268,7 @@ class ProposalPage(Office):
             "title": _title(found.measure),
             "period": period_name(Period(found.period_start, found.period_end)),
             "wrong": wrong,
-            "why_empty": EMPTY.get(found.reason) if found.state == Proposal.State.BLOCKED else None,
+            "blocked": _blocked(found),
             "can_ask": may["may_ask"] and found.state == Proposal.State.DRAWN,
             "can_drop": may["may_ask"]
             and found.state in (Proposal.State.WAITING, Proposal.State.DRAWN, Proposal.State.BLOCKED),
@@ -248,16 +276,18 @@ class ProposalPage(Office):
             "is_mine": is_mine,
             "may_see": may["may_decide"] and not is_mine,
         }
-        if found.drawn:
-            context |= _evidence(found) if context["may_see"] else _outline(found)
-            # It lapsed, or would if it were decided about: the same can be wanted again.
-            context["can_renew"] = (
-                may["may_ask"]
-                and context["has_moved"]
-                and bool(found.replaces_id or not found.specification_id)
-            )
-        if context["can_decide"]:
-            context["lapsing"] = len(releases.would_lapse(found))
+        try:
+            if found.drawn:
+                context |= _evidence(found) if context["may_see"] else _outline(found)
+            if context["can_decide"]:
+                context["lapsing"] = len(releases.would_lapse(found))
+        except releases.LedgerIncomplete as error:
+            context |= {"unread": error.labels, "can_ask": False, "can_decide": False}
+        # It lapsed, or would if it were decided about, or could not be drawn: the same can be wanted again.
+        context["is_run"] = bool(found.specification_id and not found.replaces_id)
+        context["can_renew"] = (
+            may["may_ask"] and not context["is_run"] and bool(context["blocked"] or context.get("has_moved"))
+        )
         says_little = found.state == Proposal.State.BLOCKED or context.get("says_little", False)
         context["can_pool"] = may["may_ask"] and says_little and _can_pool(found)
         return render(self.request, "reporting/release_proposal.html", context, status=status)
@@ -512,6 +542,13 @@ def _outline(found: Proposal) -> dict[str, Any]:
         "is_coarser": kept["views"] != found.views,
         "has_moved": _has_moved(found),
     }
+
+
+def _blocked(found: Proposal) -> tuple[Promise, Promise] | None:
+    if found.state != Proposal.State.BLOCKED:
+        return None
+    # Older ones have no name of why.
+    return BLOCKED[found.reason or ("earlier releases" if found.blocking else "own figures")]
 
 
 def _can_pool(found: Proposal) -> bool:

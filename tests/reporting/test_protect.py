@@ -81,6 +81,45 @@ def test_a_table_that_cannot_stand_beside_an_earlier_one_names_it():
     assert "5" not in str(held.value).replace("('", "")
 
 
+def refusal(raw: RawTable, *earlier: RawTable, mode: Mode, before: Mode) -> Unprotectable:
+    said = [protect(one, mode=before, seed=SEED).said for one in earlier]
+    with pytest.raises(Unprotectable) as refused:
+        protect(raw, mode=mode, seed=SEED, earlier=said)
+    return refused.value
+
+
+@pytest.mark.parametrize(("before", "now", "modes"), [
+    ((17, 2), (20, 2), (Mode.ROUNDED, Mode.STRICT)),
+    ((4, 0, 60), (4, 3, 60), (Mode.STRICT, Mode.ROUNDED)),
+])  # fmt: skip
+def test_a_refusal_always_names_the_releases_or_none_of_them_is_to_blame(before, now, modes):
+    """No figure of the first is to blame by itself here, and yet the second could be made without it. What has
+    nothing to do with it is never named."""
+    first = keyed(row(*before), "county", release="first")
+    apart = keyed(row(40, 30), "county", "somebody else", release="apart")
+    again = keyed(row(*now), "county")
+    assert refusal(again, first, apart, mode=modes[1], before=modes[0]).blocking == ("first",)
+    alone = replace(keyed(row(4, 0), "county"), beside=frozenset({("all",)}))
+    assert (
+        refusal(alone, keyed(row(40, 30), "kind", release="kinds"), mode=modes[1], before=modes[0]).blocking
+        == ()
+    )
+
+
+def test_sabotage_a_refusal_that_looks_at_single_figures_only_names_nothing(monkeypatch):
+    """The test above bites."""
+    plain = ask._Question.__init__
+
+    def alone(self, *given):
+        plain(self, *given)
+        self.beside = frozenset()
+
+    monkeypatch.setattr(ask._Question, "__init__", alone)
+    first = keyed(row(17, 2), "county", release="first")
+    again = keyed(row(20, 2), "county")
+    assert refusal(again, first, mode=Mode.STRICT, before=Mode.ROUNDED).blocking == ()
+
+
 def cube(*, inside: bool) -> RawTable:
     """Two by two by two, of which the three margins of two dimensions are shown: every count of the inside
     follows from any other one of it, and here one is zero."""

@@ -11,8 +11,11 @@ from django.urls import reverse
 from agencies import actions
 from agencies.scope import NotAllowed
 from reporting import releases
+from reporting.engine import PeriodsOverlap
 from reporting.measures import Period, cubes, small
 from reporting.models import Grid, Mode, Proposal, Release, Scope, Showing, Specification
+from reporting.releases import publishing, sealed
+from reporting.sdc import Unprotectable
 from tests.reporting.releasing import approved, drawn, released, waiting
 from tests.reporting.test_releases import identify, network, sign
 
@@ -149,6 +152,85 @@ def test_who_asks_reads_no_figure_of_a_draft(world, is_checker_too):
     assert proof.status_code == 404
     with world.acting("HUB", "coordinator"), pytest.raises(NotAllowed):
         releases.seen(found)
+
+
+# What can't be released.
+
+
+def blocked(world, monkeypatch, error):
+    network(world)
+
+    def refuses(*_args, **_how):
+        raise error
+
+    monkeypatch.setattr(publishing.engine, "run_network", refuses)
+    found = drawn(world, "pipeline", YEAR)
+    assert found.state == Proposal.State.BLOCKED
+    where = reverse("reporting:release_proposal", args=[found.pk])
+    return found, where, said(world.browser("HUB", "coordinator").get(where))
+
+
+@pytest.mark.parametrize(("error", "words", "labels"), [
+    (Unprotectable("at a", ["who-2024-01-year"]), "beside these releases", ["who-2024-01-year"]),
+    (Unprotectable("at a"), "No earlier release is in the way", []),
+    (PeriodsOverlap("both", ["unmet_need-2025-01-month"]), "share days", ["unmet_need-2025-01-month"]),
+    (releases.LedgerIncomplete(["who-2024-01-year"]), "keys restored", ["who-2024-01-year"]),
+    (releases.NotCertified("wrong"), "Tell whoever runs the hub", []),
+])  # fmt: skip
+def test_what_blocks_is_named_with_a_next_step(world, monkeypatch, error, words, labels):
+    found, where, page = blocked(world, monkeypatch, error)
+    assert found.blocking == labels and all(label in page for label in labels)
+    assert words in page and "Ask anew" in page
+    monkeypatch.undo()
+    sent = world.browser("HUB", "coordinator").post(where, {"act": "renew"})
+    again = Proposal.objects.exclude(pk=found.pk).get()
+    assert sent["Location"] == reverse("reporting:release_proposal", args=[again.pk])
+
+
+def test_each_view_that_was_tried_names_what_blocks_it(world, monkeypatch):
+    named = iter([["one"], [], ["two"]] * 9)
+
+    def refuses(*_args, **_how):
+        raise Unprotectable("at a", next(named))
+
+    network(world)
+    monkeypatch.setattr(publishing.engine, "run_network", refuses)
+    assert drawn(world, "stages_by_place", YEAR).blocking == ["one", "two"]
+
+
+def test_a_run_of_a_plan_that_is_blocked_is_drawn_anew_by_the_schedule(world, monkeypatch):
+    network(world)
+    plan = approved(world)
+    monkeypatch.setattr(publishing, "due", lambda: [(plan, YEAR)])
+
+    def refuses(*_args, **_how):
+        raise Unprotectable("at a")
+
+    with monkeypatch.context() as held:
+        held.setattr(publishing.engine, "run_network", refuses)
+        assert releases.publish_due() == 0
+    found = Proposal.objects.get()
+    where = reverse("reporting:release_proposal", args=[found.pk])
+    coordinator = world.browser("HUB", "coordinator")
+    page = said(coordinator.get(where))
+    assert "Let the schedule draw it anew" in page and "Ask anew" not in page
+    coordinator.post(where, {"act": "drop"})
+    monkeypatch.undo()
+    assert (plan, YEAR) in releases.due()
+
+
+def test_a_table_beside_releases_that_cant_be_read_waits_and_says_so(world, monkeypatch):
+    network(world)
+    found = waiting(world, "pipeline", YEAR)
+
+    def unread(_period):
+        raise releases.LedgerIncomplete(["who-2024-01-year"])
+
+    monkeypatch.setattr(sealed, "said_before", unread)
+    where = reverse("reporting:release_proposal", args=[found.pk])
+    for role in ("coordinator", "output_checker"):
+        page = world.browser("HUB", role).get(where)
+        assert page.status_code == 200 and "who-2024-01-year" in said(page) and "Release it" not in said(page)
 
 
 # A nation's own page.
