@@ -40,15 +40,14 @@ def serve(world: World, machines: Path) -> Iterator[list[Popen[bytes]]]:
     The first time linkage is turned on; later it is left as it was. Raises SystemExit where it can't be.
     """
     folders = _folders()
-    embedded.end_key_holders(settings.DATA.name)
+    for entry in running.entries().glob("key-holder-*"):  # of a demo that was killed before it could
+        embedded.end(entry)
     with ExitStack() as stack:
         children, urls = [], []
         for folder in folders:
             child, url = stack.enter_context(_one(folder))
             children.append(child)
             urls.append(url)
-        stack.callback(_pids().unlink, missing_ok=True)
-        _pids().write_text("\n".join(str(child.pid) for child in children))
         _let_agencies_ask(world, machines, folders, urls)
         _tell_the_hub(world, urls)
         yield children
@@ -57,10 +56,6 @@ def serve(world: World, machines: Path) -> Iterator[list[Popen[bytes]]]:
 def _home() -> Path:
     folder: Path = settings.DATA / "key-holders"
     return folder
-
-
-def _pids() -> Path:
-    return _home() / "processes"
 
 
 def _folders() -> list[Folder]:

@@ -1,4 +1,5 @@
-"""The PostgreSQL and Valkey servers that a checkout runs for itself when it is given no others.
+"""The PostgreSQL and Valkey servers that a checkout runs for itself when it is given no others, and the list
+of what else runs out of its data folder.
 
 Only the programs of two pinned wheels are used, never their own start-up code (docs/adr/0002). Knows no
 Django: settings decide which of the addresses a process is given. Tables and policies live in migrations.
@@ -29,6 +30,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ROLES = Path(__file__).with_name("roles.sql")
@@ -58,6 +60,9 @@ POSTGRES_SETTINGS = {
 _RECOVERY_SECONDS = 600  # how long a start may replay the log of a crash
 _RETRY_SECONDS = 30  # how long a start waits for what a crash left behind: old backends, a taken port
 _STOP_SECONDS = 60
+_CHILD_SECONDS = 10  # how long a launcher's child may take to leave before it is killed
+_LISTED = ("running", "demo-*/running")
+_LAUNCHER = "launcher"
 # A server is handed no more of our environment than this: ours may hold keys.
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
@@ -116,12 +121,19 @@ def start() -> Servers:
 
 
 def stop() -> None:
-    """Stop both servers cleanly; data stay. Nothing happens where none runs. Raises CannotStart."""
+    """End what this folder's launchers started, then both servers, cleanly; data stay.
+
+    Nothing happens where none runs. Raises CannotStart.
+    """
     home = _Home(data_dir())
     if not home.path.exists():
         return
     home.refuse_if_anothers()
-    end_key_holders()
+    # Launchers first: they end their own children, and would bring the servers back.
+    for kind, seconds in ((f"{_LAUNCHER}.*", _STOP_SECONDS), ("[!.]*", _CHILD_SECONDS)):
+        for folder in _LISTED:
+            for entry in home.path.glob(f"{folder}/{kind}"):
+                end(entry, seconds)
     with home.lock():
         for name, pid, ask in (
             ("PostgreSQL", home.postgres_pid(), signal.SIGINT),  # "fast": ends sessions, then a checkpoint
@@ -133,15 +145,59 @@ def stop() -> None:
                     raise CannotStart(f"{name} (process {pid}) does not stop; see the logs in {home.path}.")
 
 
-def end_key_holders(demo: str = "demo-*") -> None:
-    """End the key holders of a demo that was killed before it could; their numbers stand in `processes`."""
-    home = _Home(data_dir())
-    for listed in home.path.glob(f"{demo}/key-holders/processes"):
-        for pid in map(_number, _text(listed).split()):
-            if pid and home.is_ours(pid, "referrals.linkage.keyholder"):
+def enlist(folder: Path) -> Path:
+    """Write this process into the folder's list, as a launcher that `stop` has to end; the entry."""
+    lock, fresh = _open_entry(folder)  # kept open: the lock ends with us
+    return _write_entry(lock, fresh, _LAUNCHER, os.getpid())
+
+
+def begin(folder: Path, name: str, *command: str, log: IO[bytes]) -> tuple[subprocess.Popen[bytes], Path]:
+    """Begin a child in a process group of its own, written into the folder's list; it and its entry."""
+    lock, fresh = _open_entry(folder)
+    try:
+        child = subprocess.Popen(  # noqa: S603
+            command, stdout=log, stderr=log, start_new_session=True, pass_fds=[lock]
+        )
+        return child, _write_entry(lock, fresh, name, -child.pid)
+    finally:
+        os.close(lock)
+
+
+def _open_entry(folder: Path) -> tuple[int, Path]:
+    """A new, locked entry of the list, not in its place yet.
+
+    The lock lasts as long as any process holds it or inherited it. So an entry without one is nobody's,
+    whoever has its number by now, and the number of one with a lock can't be anybody else's.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock, fresh = tempfile.mkstemp(dir=folder, prefix=".new-")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock, Path(fresh)
+
+
+def _write_entry(lock: int, fresh: Path, name: str, number: int) -> Path:
+    """Put in what `os.kill` is to be told, a process or below 0 a group; the entry's place."""
+    os.write(lock, str(number).encode())
+    return fresh.rename(fresh.with_name(f"{name}.{abs(number)}"))
+
+
+def end(entry: Path, seconds: float = _CHILD_SECONDS) -> None:
+    """End what an entry stands for if it runs: ask, and after so many seconds kill. Raises CannotStart."""
+    try:
+        file = entry.open()
+    except FileNotFoundError:
+        return  # a launcher that was ended has tidied up
+    with file:
+        is_over = _is_nobodys(file)
+        number = 0 if is_over else int(file.read())
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            if not is_over:
                 with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
-        listed.unlink(missing_ok=True)
+                    os.kill(number, how)
+                is_over = _wait(partial(_is_nobodys, file), seconds)
+        if not is_over:
+            raise CannotStart(f"{entry.name} does not end.")
+    entry.unlink(missing_ok=True)
 
 
 def status() -> Status:
@@ -187,15 +243,14 @@ class _Home:
         expected = b"+OK\r\n+PONG\r\n"
         return _exchange(_number(_text(self.path / "valkey.port")), greeting, len(expected)) == expected
 
-    def is_ours(self, pid: int, program: str = "") -> bool:
-        """Whether this process runs out of this folder, and is that program. False for a zombie and for a
-        number used anew."""
+    def is_ours(self, pid: int) -> bool:
+        """Whether this process runs out of this folder. False for a zombie and for a number used anew."""
         if Path("/proc/self/cmdline").exists():
             command = _text(Path(f"/proc/{pid}/cmdline"))
         else:
             ask = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
             command = subprocess.run(ask, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
-        return f"{self.path}/" in command and program in command
+        return f"{self.path}/" in command
 
     def postgres_pid(self) -> int | None:
         pid = self._postmaster()[0]
@@ -599,6 +654,15 @@ def _number(text: str) -> int:
 
 def _gone(home: _Home, pid: int) -> bool:
     return not home.is_ours(pid)
+
+
+def _is_nobodys(entry: IO[str]) -> bool:
+    """Whether no process holds an entry's lock any more."""
+    try:
+        fcntl.flock(entry, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _settled(home: _Home, pid: int) -> bool:

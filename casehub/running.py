@@ -3,7 +3,7 @@
 A real network's processes are run by docker-compose.yml; this is for `./dev demo` and `./dev up`.
 """
 
-import os
+import atexit
 import signal
 import socket
 import subprocess
@@ -23,6 +23,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from agencies import actions, vault
 from agencies.models import Agency
+from casehub import embedded
 from referrals import shredders
 
 BIN = Path(sys.executable).parent
@@ -33,9 +34,10 @@ def prepare() -> None:
     """Bring database, keys and static files to what the code wants. Fast where nothing is to do.
 
     Any number of processes may do so at once. From here on a polite kill ends this process as Ctrl+C does, so
-    that its children end with it.
+    that its children end with it; `./dev stop` gives it one.
     """
     signal.signal(signal.SIGTERM, _leave)
+    atexit.register(embedded.enlist(entries()).unlink, missing_ok=True)
     _make_demo_database()
     vault.ensure_kek()
     with one_at_a_time():
@@ -46,6 +48,12 @@ def prepare() -> None:
         let_go_again()
         settings.INBOX.mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def entries() -> Path:
+    """The list of what this hub's launchers started; `./dev stop` reads it."""
+    folder: Path = settings.DATA / "running"
+    return folder
 
 
 def grant_what_roles_say() -> None:
@@ -107,18 +115,12 @@ def process(*command: str, log: str) -> Iterator[subprocess.Popen[bytes]]:
     logs = settings.DATA / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
     with (logs / f"{log}.log").open("ab") as file:
-        child = subprocess.Popen(  # noqa: S603
-            command, stdout=file, stderr=file, start_new_session=True, env={**os.environ}
-        )
+        child, entry = embedded.begin(entries(), log, *command, log=file)
         try:
             yield child
         finally:
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGTERM)
-                try:
-                    child.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    os.killpg(child.pid, signal.SIGKILL)
+            embedded.end(entry)
+            child.wait()
 
 
 def worker() -> AbstractContextManager[subprocess.Popen[bytes]]:
@@ -175,8 +177,6 @@ def wait_for(port: int, *, seconds: float = 60) -> None:
 
 def stay(children: list[subprocess.Popen[bytes]]) -> None:
     """Until Ctrl+C, or until a child ends by itself; the servers under it are kept alive."""
-    from casehub import embedded
-
     try:
         while all(child.poll() is None for child in children):
             time.sleep(5)

@@ -95,7 +95,6 @@ def test_a_page_says_client(path):
 # Who else may look at the environment, and why.
 READS_THE_ENVIRONMENT = {
     "casehub/embedded.py": "is started before settings, and hands its servers as little of it as it can",
-    "casehub/running.py": "hands it on to the web and the worker that it starts",
     "casehub/demo.py": "sets up the demo before settings are read",
     "casehub/management/commands/demo.py": "chooses the demo's own database before it starts the servers",
     "referrals/agency_side/keys.py": "runs on the agency's machine, without settings",

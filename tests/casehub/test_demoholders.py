@@ -1,9 +1,6 @@
 """The demo's key holders: real processes that come up with it, end with it, and are the same ones next time."""
 
-import os
 import stat
-import time
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +8,7 @@ from agencies import linknet, vault
 from agencies.models import Agency
 from agencies.roles import Permission
 from agencies.scope import Actor, acting_as
-from casehub import demo, demoholders, embedded, holders
+from casehub import demo, demoholders, holders
 from casehub.synthetic import world as invented_world
 from referrals.linkage.keyholder.client import Asker, Network
 
@@ -43,7 +40,6 @@ def test_three_holders_come_up_are_known_and_end(small):
         network = Network.read(demoholders.network_file(machines, invented.agencies[0].slug))
         made = Asker(network, 1)([b"x"])
     assert all(child.poll() is not None for child in children)
-    assert not (demoholders._home() / "processes").exists()
     # The next time they are the same three, wherever they listen now, and the same tokens come out.
     with demoholders.serve(invented, machines):
         assert linknet.is_on() and [one.number for one in linknet.epochs()] == [1]
@@ -61,26 +57,12 @@ def test_turned_off_it_stays_off(small):
         assert not linknet.is_on()
 
 
-def ended(pid):
-    """Whether the process is over; a child of ours that nobody has asked after is too."""
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
-
-
-def test_what_a_killed_demo_left_is_ended_by_stop(small):
+def test_what_a_killed_demo_left_is_ended_by_the_next(small):
     invented, machines = small
-    with demoholders.serve(invented, machines) as children:
-        listed = demoholders._home() / "processes"
-        pids = [child.pid for child in children]
-        assert [int(pid) for pid in listed.read_text().split()] == pids
-        # As another process's number that is no holder's must be left alone.
-        listed.write_text(" ".join(map(str, [*pids, os.getpid()])))
-        embedded.end_key_holders()
-        end = time.monotonic() + 10
-        while not all(map(ended, pids)):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        assert not listed.exists()
+    with demoholders.serve(invented, machines) as left:
+        with demoholders.serve(invented, machines) as children:
+            assert all(child.poll() is not None for child in left)
+            assert all(child.poll() is None for child in children)
 
 
 def test_other_holders_than_the_databases_are_told(small):

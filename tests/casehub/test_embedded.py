@@ -130,6 +130,109 @@ def test_stopping_keeps_data_and_addresses(data: Path) -> None:
     assert redis.from_url(servers.broker_url).lrange("queue", 0, -1) == [b"job"]
 
 
+# A child that does not leave when asked, a grandchild of its group, and its leader's number.
+STUBBORN = ("sh", "-c", "trap '' TERM; sleep 600 & sleep 600; true")
+POLITE = ("sh", "-c", "sleep 600 & wait")
+
+
+def _begin(data: Path, *command: str, list: str = "running") -> subprocess.Popen[bytes]:
+    folder = data / list
+    folder.parent.mkdir(exist_ok=True)
+    with (data / "child.log").open("ab") as log:
+        return embedded.begin(folder, "web", *command, log=log)[0]
+
+
+def _group(number: int) -> list[int]:
+    """The processes of a group that are not over."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, _parent, group = path.read_text().rpartition(")")[2].split()[:3]
+            if state != "Z" and int(group) == number:
+                found.append(int(path.parent.name))
+    return found
+
+
+def test_stopping_ends_what_was_begun_out_of_this_folder(data: Path) -> None:
+    led, orphans = _begin(data, *POLITE), _begin(data, *POLITE, list="demo-small/running")
+    elsewhere = data / "elsewhere"
+    elsewhere.mkdir()
+    others = _begin(elsewhere, *POLITE)
+    try:
+        orphans.kill()
+        orphans.wait()
+        while len(_group(led.pid)) < 2:
+            time.sleep(0.01)
+        assert len(_group(orphans.pid)) == 1
+        for _ in range(2):
+            embedded.stop()
+            assert [len(_group(one.pid)) for one in (led, orphans, others)] == [0, 0, 2]
+        assert not [entry for entry in data.rglob("web.*") if elsewhere not in entry.parents]
+    finally:
+        os.killpg(others.pid, signal.SIGKILL)
+        led.wait()
+        others.wait()
+
+
+def test_who_does_not_leave_when_asked_is_killed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_CHILD_SECONDS", 0.5)
+    child = _begin(data, *STUBBORN)
+    while len(_group(child.pid)) < 2:
+        time.sleep(0.01)
+    embedded.stop()
+    assert child.wait() == -signal.SIGKILL
+    assert _group(child.pid) == []
+
+
+@pytest.mark.parametrize("is_looked_at", [True, False])
+def test_a_number_used_anew_is_left_alone(
+    data: Path, monkeypatch: pytest.MonkeyPatch, is_looked_at: bool
+) -> None:
+    """Without the look at the lock a process would end that nobody began here."""
+    if not is_looked_at:
+        looks = iter([False, True])
+        monkeypatch.setattr(embedded, "_is_nobodys", lambda _entry: next(looks))
+    with subprocess.Popen(["sleep", "600"]) as somebody:
+        entry = data / "running" / f"launcher.{somebody.pid}"
+        entry.parent.mkdir()
+        entry.write_text(str(somebody.pid))
+        embedded.stop()
+        assert not entry.exists()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            somebody.wait(timeout=0.5)
+        assert (somebody.poll() is None) is is_looked_at
+        somebody.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_killed_first", [False, True])
+def test_stopping_ends_a_hub_that_serves(data: Path, is_killed_first: bool) -> None:
+    hub = subprocess.Popen(
+        [sys.executable, "manage.py", "up", "--port", "18391"],
+        cwd=embedded.CHECKOUT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "casehub.settings.dev"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert hub.stdout is not None
+    for line in hub.stdout:
+        if "Stop it with" in line:
+            break
+    numbers = [int(entry.read_text()) for entry in (data / "running").iterdir()]
+    groups = [-number for number in numbers if number < 0]
+    assert len(groups) == 3 and hub.pid in numbers
+    if is_killed_first:
+        hub.kill()
+        hub.wait()
+        assert all(map(_group, groups))
+    embedded.stop()
+    assert hub.wait() == (-signal.SIGKILL if is_killed_first else 0)
+    assert not any(map(_group, groups))
+    assert _servers_of(data) == []
+    assert list((data / "running").iterdir()) == []
+    hub.stdout.close()
+
+
 @pytest.mark.slow
 def test_a_taken_port_is_given_up(data: Path) -> None:
     first = embedded.start()
