@@ -55,8 +55,7 @@ def too_narrow(
     """As `attack`, but only those counts that can't be `width` apart or can't be as many as `reach` says.
 
     Two programmes for each count are many: every solution is remembered, and what has been seen to be far
-    enough apart is not asked for. `tables` that somebody says are possible are remembered in pieces of more
-    than 900 unknown counts, if they fit; one that does not can hide nothing.
+    enough apart is not asked for.
     """
     names, equations = _equations(table, {**shown, **(knows or {})})
     found: dict[str, tuple[float, float]] = {}

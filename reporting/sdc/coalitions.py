@@ -5,15 +5,12 @@ Alone nobody may narrow anything (second_opinion.py); what two together could is
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
 from reporting.sdc.attacker import too_narrow
-
-_PAIRS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +27,7 @@ class AttackReport:
     """What the attacker found of the `targets` counts kept back: how many one of the `readers` can work out
     to the person (`exact`) or to closer than the width (`narrow`, the exact ones with them).
 
-    Both are 0 in a table that was made. Of `pairs` pairs of agencies those `pairs_tried` that bring the most
-    were looked at.
+    Both are 0 in a table that was made. All `pairs` of two agencies were looked at too.
     """
 
     targets: int
@@ -40,7 +36,6 @@ class AttackReport:
     narrow: int
     coalitions: tuple[Coalition, ...]
     pairs: int
-    pairs_tried: int
 
     def to_data(self) -> dict[str, Any]:
         """JSON-able. Names agencies: for the output checker."""
@@ -49,26 +44,26 @@ class AttackReport:
 
 def coalitions(
     table: Mapping[str, Any], shown: Mapping[str, int], cells: Mapping[str, str], agencies: Mapping[str, str]
-) -> tuple[list[Coalition], int, int]:
-    """What pairs of agencies could do together; how many pairs were tried; how many there are.
+) -> tuple[list[Coalition], int]:
+    """What each two agencies could do together; how many pairs there are, all of them looked at.
 
     `table` is in the JSON form of `./dev protect`. `cells` says which counts to look at, and what they are
     called in the report; `agencies` what these are called.
     """
     by = {cell["id"]: cell.get("by") or {} for cell in table["cells"]}
-    weight: Counter[str] = Counter()
-    for parts in by.values():
-        weight.update(parts)
-    known = sorted(+weight, key=lambda one: (-weight[one], one))
-    pairs = sorted(combinations(known, 2), key=lambda pair: -weight[pair[0]] - weight[pair[1]])
-    unseen = [name for name in cells if name not in shown]
-    # Who knows the two largest parts of each count knows more than any pair.
-    two = {name: sum(sorted(parts.values())[-2:]) for name, parts in by.items()}
-    near = _narrowed(table, shown, unseen, two)
+    known = sorted({agency for parts in by.values() for agency, n in parts.items() if n})
+    # Whoever knows the two largest parts of each count knows more than any pair, and whoever knows an agency's
+    # part and the largest other one more than any pair with that agency: what they can't narrow, no pair can.
+    unseen = {name for name in cells if name not in shown}
+    near = _narrowed(table, shown, unseen, {name: _most(parts) for name, parts in by.items()})
+    narrowed = {
+        agency: _narrowed(table, shown, near, {name: _most(parts, agency) for name, parts in by.items()})
+        for agency in known
+    }
     found = []
-    for a, b in pairs[:_PAIRS]:
+    for a, b in combinations(known, 2):
         own = {name: parts.get(a, 0) + parts.get(b, 0) for name, parts in by.items()}
-        read = _narrowed(table, shown, [name for name in near if own[name]], own)
+        read = _narrowed(table, shown, {name for name in narrowed[a] & narrowed[b] if own[name]}, own)
         read |= {
             name
             for name in cells
@@ -78,14 +73,21 @@ def coalitions(
             and 0 < shown[name] - own[name] < table["threshold"]
         }
         if read:
-            found.append(Coalition((agencies[a], agencies[b]), tuple(sorted(cells[name] for name in read))))
-    return found, min(len(pairs), _PAIRS), len(pairs)
+            one, other = sorted((agencies[a], agencies[b]))
+            found.append(Coalition((one, other), tuple(sorted(cells[name] for name in read))))
+    return sorted(found, key=lambda pair: pair.agencies), len(known) * (len(known) - 1) // 2
+
+
+def _most(parts: Mapping[str, int], agency: str | None = None) -> int:
+    """What two agencies brought at most, of which one is `agency` if it is given."""
+    others = sorted(n for other, n in parts.items() if other != agency)
+    return parts[agency] + sum(others[-1:]) if agency in parts else sum(others[-1 if agency else -2 :])
 
 
 def _narrowed(
-    table: Mapping[str, Any], shown: Mapping[str, int], cells: list[str], own: Mapping[str, int]
+    table: Mapping[str, Any], shown: Mapping[str, int], cells: set[str], own: Mapping[str, int]
 ) -> set[str]:
     hidden = set(table["hidden"])
     least = {name: max(n, 0 if name in hidden else 1) for name, n in own.items() if name not in shown}
-    reach = dict.fromkeys(cells, 0.0)
+    reach = dict.fromkeys(sorted(cells), 0.0)
     return set(too_narrow(table, shown, reach, width=table["width"], own=least)) if reach else set()

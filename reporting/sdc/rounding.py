@@ -17,7 +17,7 @@ from reporting.sdc.rules import Reader, primary, readers
 from reporting.sdc.system import Counts, Flags, System
 
 _DRAWS = 5
-_SECONDS, _GAP = 60.0, 0.05
+_NODES, _GAP = 5000, 0.05
 
 
 def rounded(
@@ -27,14 +27,15 @@ def rounded(
 
     A shown number is a multiple of `base` next to the count (`interval`): a count that is a multiple stays,
     zeros stay, every line of which all cells are shown adds up, and nowhere do the shown parts exceed a shown
-    total. Left out is whatever `rules.primary`
-    keeps, and every other count whose lower multiple is below the threshold, so that the least number shown
-    is 15. Forced cells stay as they are and are not in the answer. Promised: from all of this nobody, public
-    or agency, works out a count that the rules keep to closer than `width`, by an attacker of other code.
-    Which way a count goes falls by the `seed`, 32 secret bytes, but for one that was said `before` as a
-    multiple next to it: that stays, where it can, so that a correction changes no figure for nothing.
+    total. Left out is whatever `rules.primary` keeps, and every other count whose lower multiple is below the
+    threshold, so that the least number shown is 15. Forced cells stay as they are and are not in the answer.
+    Promised: from all of this nobody, public or agency, works out a count that the rules keep to closer than
+    `width`, by an attacker of other code. Which way a count goes falls by the `seed`, 32 secret bytes, but for
+    one that was said `before` as a multiple next to it: that stays, where it can, so that a correction changes
+    no figure for nothing.
 
-    Raises pattern.Refused where no draw holds, or where nothing that adds up is found in a minute.
+    Raises pattern.Refused where no draw holds, or where a search of some thousand nodes finds nothing that
+    adds up.
     """
     targets = primary(system)
     if (targets & system.forced).any():
@@ -89,7 +90,7 @@ def _draw(system: System, shown: Flags, base: int, rng: np.random.Generator, sai
             else (),
             bounds=Bounds(0, 1),
             integrality=np.ones(free.size),
-            options={"time_limit": _SECONDS, "mip_rel_gap": _GAP},
+            options={"node_limit": _NODES, "mip_rel_gap": _GAP},
         )
         if solved.x is None:
             raise Refused([], system.names(shown))

@@ -17,7 +17,8 @@ Window = tuple[date, date]
 """Half-open."""
 
 _COVERS = 6
-_PATIENCE = 5.0  # seconds
+_NODES = 2000
+"""Of the search for a guess: a limit by the clock would make the answer hang on how busy the machine is."""
 
 
 def within(inner: Window, outer: Window) -> bool:
@@ -97,7 +98,7 @@ def guessed(sums: Sequence[tuple[int, Mapping[int, int]]], size: int) -> list[in
         ),
         bounds=Bounds(np.zeros(len(cost)), most),
         integrality=np.concatenate([np.ones(size), np.zeros(size + 2 * count)]),
-        options={"time_limit": _PATIENCE},
+        options={"node_limit": _NODES},
     )
     if found.x is None:
         return [0] * size
