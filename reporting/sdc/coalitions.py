@@ -52,8 +52,8 @@ def coalitions(
     """
     by = {cell["id"]: cell.get("by") or {} for cell in table["cells"]}
     known = sorted({agency for parts in by.values() for agency, n in parts.items() if n})
-    # Whoever knows the two largest parts of each count knows more than any pair, and whoever knows an agency's
-    # part and the largest other one more than any pair with that agency: what they can't narrow, no pair can.
+    # Whoever knows the two largest parts of each count knows more than any pair, and whoever knows an
+    # agency's part and the largest other one more than any pair with it: what they can't narrow, no pair can.
     unseen = {name for name in cells if name not in shown}
     near = _narrowed(table, shown, unseen, {name: _most(parts) for name, parts in by.items()})
     narrowed = {
@@ -81,7 +81,7 @@ def coalitions(
 def _most(parts: Mapping[str, int], agency: str | None = None) -> int:
     """What two agencies brought at most, of which one is `agency` if it is given."""
     others = sorted(n for other, n in parts.items() if other != agency)
-    return parts[agency] + sum(others[-1:]) if agency in parts else sum(others[-1 if agency else -2 :])
+    return sum(others[-2:]) if agency is None else parts.get(agency, 0) + sum(others[-1:])
 
 
 def _narrowed(

@@ -30,9 +30,9 @@ def rounded(
     total. Left out is whatever `rules.primary` keeps, and every other count whose lower multiple is below the
     threshold, so that the least number shown is 15. Forced cells stay as they are and are not in the answer.
     Promised: from all of this nobody, public or agency, works out a count that the rules keep to closer than
-    `width`, by an attacker of other code. Which way a count goes falls by the `seed`, 32 secret bytes, but for
-    one that was said `before` as a multiple next to it: that stays, where it can, so that a correction changes
-    no figure for nothing.
+    `width`, by an attacker of other code. Which way a count goes falls by the `seed`, 32 secret bytes, but
+    for one that was said `before` as a multiple next to it: that stays, where it can, so that a correction
+    changes no figure for nothing.
 
     Raises pattern.Refused where no draw holds, or where a search of some thousand nodes finds nothing that
     adds up.
