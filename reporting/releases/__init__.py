@@ -45,7 +45,7 @@ from reporting.releases.publishing import (
     usual_views,
     views_of,
 )
-from reporting.releases.reading import find_published, latest, of, published, read
+from reporting.releases.reading import find_published, latest, of, published, read, read_all
 from reporting.releases.sealed import LedgerIncomplete
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "published",
     "queue",
     "read",
+    "read_all",
     "renew",
     "request",
     "seen",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,8 +24,9 @@ def of(measure: str, scope: str = Scope.PARTNERS) -> list[Release]:
 
 
 def published() -> list[Release]:
-    """Every public release, replaced ones too, latest period first."""
-    return list(Release.objects.filter(scope=Scope.PUBLIC).select_related("replaced_by"))
+    """Every public release, replaced ones too, latest period first; for a list, without their tables."""
+    found = Release.objects.filter(scope=Scope.PUBLIC).select_related("replaced_by")
+    return list(found.defer("table", "replaced_by__table"))
 
 
 def find_published(label: str) -> Release:
@@ -38,10 +40,15 @@ def read(release: Release, *, user: User | None, channel: Channel) -> ProtectedT
 
     What anybody may read is entered nowhere: it was shown to all when it was released.
     """
-    table = _checked(_Stored(release.table, release.digest))
-    if user is not None or release.scope != Scope.PUBLIC:
-        Showing.objects.create(release=release, user=user, channel=channel)
-    return table
+    return read_all([release], user=user, channel=channel)[0]
+
+
+def read_all(found: Sequence[Release], *, user: User | None, channel: Channel) -> list[ProtectedTable]:
+    """As `read`, the tables of several, entered at once."""
+    tables = [_checked(_Stored(release.table, release.digest)) for release in found]
+    entered = [release for release in found if user is not None or release.scope != Scope.PUBLIC]
+    Showing.objects.bulk_create(Showing(release=release, user=user, channel=channel) for release in entered)
+    return tables
 
 
 class _Stored:

@@ -105,8 +105,8 @@ def said_before(period: Period) -> list[Said]:
 def _around(period: Period) -> list[Release | LiveFigure]:
     """The releases and live steps that may hang together with a table of this period, oldest first."""
     since = reaches_back_to(period.start)
-    near = Release.objects.filter(period_end__gt=since).select_related("sealed_counts")
-    steps = LiveFigure.objects.filter(period_end__gt=since)
+    near = Release.objects.filter(period_end__gt=since).defer("table").select_related("sealed_counts")
+    steps = LiveFigure.objects.filter(period_end__gt=since).defer("table")
     return sorted([*near, *steps], key=lambda one: (one.made_at, str(one.pk)))
 
 

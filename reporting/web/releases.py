@@ -106,7 +106,7 @@ class Releases(Office):
         may = self.at_office()
         open_ = Proposal.objects.defer("drawn").select_related("wanted_by", "asked_by")
         plans = Specification.objects.select_related("asked_by", "decided_by").filter(withdrawn_at=None)
-        made = Release.objects.defer("table").select_related("replaced_by").order_by("-made_at")
+        made = Release.objects.defer("table", "replaced_by__table").select_related("replaced_by")
         return render(
             request,
             "reporting/releases.html",
@@ -128,7 +128,7 @@ class Releases(Office):
                         "period": period_name(Period(one.period_start, one.period_end)),
                         "replaced_by": getattr(one, "replaced_by", None),
                     }
-                    for one in made[:60]
+                    for one in made.order_by("-made_at")[:60]
                 ],
             },
         )

@@ -11,12 +11,11 @@ from django.utils.translation import gettext as _
 
 from agencies.doors import AgencyView
 from agencies.roles import Permission
-from reporting import charts, reading, render
+from reporting import charts, reading, releases, render
 from reporting.measures import Period
 from reporting.measures.pipeline import STAGES
 from reporting.models import Release
 from reporting.sdc import Cell, Hidden, ProtectedTable
-from reporting.web import figures
 from reporting.web.figures import LIGHT, Made
 from reporting.web.numbers import PIPELINE, SHAPES, attached, period_name, reader
 from reporting.web.places import tabs
@@ -126,8 +125,8 @@ class Series:
             .only(*LIGHT, "table", "digest")
             .order_by("period_start", "made_at")
         )
-        user = reader(request)
-        return cls(found, length, lengths, stage, [figures.read(one, user, channel) for one in found])
+        tables = releases.read_all(found, user=reader(request), channel=channel)
+        return cls(found, length, lengths, stage, tables)
 
     @property
     def stage_title(self) -> str:

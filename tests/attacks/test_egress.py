@@ -23,13 +23,16 @@ from agencies.models import CountyMap
 from agencies.roles import Permission
 from casehub.demo import OUTLINES
 from referrals.models import Touchpoint
-from reporting import render
+from reporting import releases, render
 from reporting.models import LiveFigure, Release
+from reporting.releases import live as living
+from reporting.releases import sealed
 from reporting.sdc import from_stored
+from reporting.web import numbers
 from tests.attacks.routes import routes
 from tests.attacks.rows import walled
 from tests.reporting import cubes
-from tests.reporting.test_numbers_pages import at
+from tests.reporting.test_numbers_pages import at, planned, three_agencies
 from tests.reporting.test_numbers_pages import released as with_pipeline
 
 SHAPES = ("csv", "xlsx", "json", "svg", "pdf")
@@ -153,6 +156,8 @@ def large_numbers(text: str) -> set[int]:
 # Hidden counts as large as these stand beside the small ones they hide; each appears nowhere else.
 COUNTIES = {"99001": 7919, "99003": 6067, "99005": 6}
 STAGES = {"identified": 1, "screened": 2, "in_service": 3, "exited": 5}
+# By agency, of the year that goes on: three of them move a figure, two move none.
+LIVE = {"identified": (3019, 3023, 3041), "screened": (2003, 2011)}
 
 
 def said_in_releases() -> set[int]:
@@ -169,11 +174,30 @@ def said_in_releases() -> set[int]:
     return found
 
 
+def take_a_step(world) -> LiveFigure:
+    """What is said of the year that goes on, of invented counts; in the one way there is to say it."""
+    counted = living.engine.live_counts
+
+    def invented(*args, **how):
+        _counts, about = counted(*args, **how)
+        agencies = sorted(str(world.agency(letter).pk) for letter in "ABC")
+        by = {stage: dict(zip(agencies, shares, strict=False)) for stage, shares in LIVE.items()}
+        return {key: by.get(stage, {}) for stage, key in living.FIGURES.items()}, about
+
+    with pytest.MonkeyPatch.context() as counting:
+        counting.setattr(living.engine, "live_counts", invented)
+        made = releases.step()
+    assert made is not None
+    return made
+
+
 @pytest.fixture
 def hub(world):
-    """The pipeline counted from rows, and invented cubes whose hidden counts are large primes' multiples."""
+    """The pipeline counted from rows, a step of the year that goes on, and invented cubes whose hidden counts
+    are large primes' multiples."""
     call_command("counties", OUTLINES)
     with_pipeline(world, clients=(40, 45, 38), screened=37)
+    take_a_step(world)
     atoms = {(stage, county): n * times for stage, times in STAGES.items() for county, n in COUNTIES.items()}
     axes = {"stage": list(STAGES), "county": list(COUNTIES)}
     table = cubes.table_of("Where?", axes, atoms, [("stage",), ("stage", "county")])
@@ -181,7 +205,8 @@ def hub(world):
     cubes.flows()
     cubes.who()
     cubes.one_axis("services", "service_group", {"housing": 3041, "legal": 4013, "health": 3})
-    poison = {n for n in atoms.values() if n >= LARGE} | {3041, 4013}
+    live = {n for shares in LIVE.values() for n in (*shares, sum(shares))}
+    poison = {n for n in atoms.values() if n >= LARGE} | {3041, 4013} | live
     world.poison = poison - said_in_releases()
     return world
 
@@ -189,6 +214,37 @@ def hub(world):
 def test_there_is_something_to_hide(hub):
     """Else nothing below could fail."""
     assert len(hub.poison) >= 3
+    assert {9083, 4014, 3019, 2003} <= hub.poison, "what the live figures were made from"
+
+
+def test_the_year_that_goes_on_is_said_in_a_range_and_no_closer(hub):
+    answers = walk(hub, "P", "partner_viewer")
+    assert {9080, 9090} <= large_numbers(answers["/numbers/"].text)
+    assert not any(large_numbers(answer.text) & hub.poison for answer in answers.values())
+
+
+def test_nor_on_the_page_before_the_first_release(world):
+    three_agencies(world)
+    planned(world)
+    take_a_step(world)
+    text = world.browser("P", "partner_viewer").get("/numbers/").content.decode()
+    assert not Release.objects.exists() and {9080, 9090} <= large_numbers(text)
+    assert not large_numbers(text) & {sum(LIVE["identified"]), sum(LIVE["screened"]), *LIVE["identified"]}
+
+
+def test_a_page_that_says_what_a_step_counted_is_caught(hub, monkeypatch):
+    """Sabotage: the sealed count, and not its range."""
+    real = numbers.so_far
+
+    def counted():
+        step = sealed.live_of(LiveFigure.objects.get())[1]
+        live = real()
+        live["rows"][0]["text"] = f"{sum(step.by[living.FIGURES['identified']].values()):,}"
+        return live
+
+    monkeypatch.setattr(numbers, "so_far", counted)
+    answers = walk(hub, "P", "partner_viewer")
+    assert any(9083 in large_numbers(answer.text) for answer in answers.values())
 
 
 @pytest.mark.parametrize(("letter", "role"), READERS, ids=lambda one: one)
