@@ -4,7 +4,7 @@ Files and the parts of pages are made in render/, pictures in charts/. Both read
 say the same. What may be in a table is decided in sdc/.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from referrals.picklists import SectorFamily
-from reporting.measures import ALL, Dimension
+from reporting.measures import ALL, Dimension, View
 from reporting.measures.dimensions import FIXED
 from reporting.measures.pipeline import STAGES
 from reporting.sdc import (
@@ -34,7 +34,7 @@ from reporting.sdc import (
 from reporting.sdc.own import OwnTable
 
 Table = ProtectedTable | OwnTable
-Value = int | str
+Value = int | float | str
 Names = Mapping[str, Dimension]
 """Dimensions by name, as measures.dimensions gives them: what the values of an axis are called. Without them
 those of code lists are known all the same, and places are not."""
@@ -71,14 +71,25 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table in rows and columns, as every file has it. `heads` are the titles over the rows' names."""
+    """Figures in rows and columns, as every file has them: one view of a table with the coarser ones as its
+    totals. `name` says how it is cut; `heads` are the titles over the rows' names."""
 
-    title: str
+    name: str
     heads: list[str]
     columns: list[tuple[str, str]]
     rows: list[Line]
-    caveats: list[tuple[str, str]]
-    rule: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a file has of a table: one view, the axis of its columns ("" for the shortest), and sheets beside
+    it that were made of the table's shown counts, with what must be read beside these."""
+
+    view: View
+    across: str = ""
+    beside: Sequence[Sheet] = ()
+    notes: Sequence[tuple[str, str]] = ()
 
 
 def gate(table: Table) -> None:
@@ -87,25 +98,64 @@ def gate(table: Table) -> None:
         raise TypeError("only a ProtectedTable or an agency's OwnTable is rendered")
 
 
-def sheet(table: Table, names: Names | None = None) -> Sheet:
-    """The table as a file has it. Raises TypeError for anything that passed no gate.
-
-    The shortest axis gives the columns, where it is short enough; else each row has one figure. Rows without
-    any figure are left out: which have one is decided by the measure's views, never by a count.
-    """
+def views_of(table: Table) -> list[View]:
+    """The views a table holds, by its dimensions: the coarsest first, then in the order of its axes."""
     gate(table)
     axes = list(table.axes)
-    across = None if is_pipeline(table) else _across(table)
-    down = ["stage"] if is_pipeline(table) else [axis for axis in axes if axis != across]
+    found = {
+        tuple(axis for axis, value in zip(axes, at, strict=True) if value != ALL) for at in table.cells
+    } - {()}
+    return sorted(found, key=lambda view: (len(view), [axes.index(axis) for axis in view]))
+
+
+def finest(table: Table) -> list[View]:
+    """The views that are no total of a finer one: between them they have every figure of the table."""
+    gate(table)
     if is_pipeline(table):
-        columns = figures_of(table)
-    else:
-        columns = list(table.axes[across]) if across else [""]
-    over = "figure" if is_pipeline(table) else across
+        return [tuple(table.axes)]
+    views = views_of(table)
+    found = [view for view in views if not any(set(view) < set(other) for other in views)]
+    return found or [tuple(table.axes)[:1]]
+
+
+def by_words(view: View, names: Names | None = None) -> str:
+    """How a view is cut, in words."""
+    words = [title[:1].lower() + title[1:] for title in (title_of(axis, names) for axis in view)]
+    if len(words) == 1:
+        return gettext("By %(first)s") % {"first": words[0]}
+    if len(words) == 2:
+        return gettext("By %(first)s and %(second)s") % dict(zip(("first", "second"), words, strict=True))
+    return gettext("By %(first)s, %(second)s and %(third)s") % dict(
+        zip(("first", "second", "third"), words, strict=True)
+    )
+
+
+def sheets(table: Table, names: Names | None = None, cut: Cut | None = None) -> list[Sheet]:
+    """A table as a file has it: a sheet for each view that is no total of a finer one, or what `cut` says.
+
+    Raises TypeError for anything that passed no gate.
+    """
+    if cut is not None:
+        return [sheet(table, cut.view, names, across=cut.across), *cut.beside]
+    return [sheet(table, view, names) for view in finest(table)]
+
+
+def sheet(table: Table, view: View, names: Names | None = None, *, across: str = "") -> Sheet:
+    """One view as a file has it, what the view has not being summed over. Raises TypeError for anything that
+    passed no gate.
+
+    The axis `across` gives the columns, else the shortest, where it is short enough; else each row has one
+    figure. Rows without any figure are left out: which have one is decided by the measure's views, never by
+    a count.
+    """
+    gate(table)
+    over = "figure" if is_pipeline(table) else across or _across(table, view)
+    down = [axis for axis in view if axis != over]
+    columns = figures_of(table) if is_pipeline(table) else list(table.axes[over]) if over else [""]
     lines = []
     for keys in _places(table, down):
         places = [dict(zip(down, keys, strict=True)) | ({over: column} if over else {}) for column in columns]
-        cells = [cell_at(table, tuple(place[axis] for axis in axes)) for place in places]
+        cells = [cell_at(table, place(table, one)) for one in places]
         if any(cell is not None for cell in cells):
             lines.append((keys, cells))
     split = [
@@ -113,7 +163,7 @@ def sheet(table: Table, names: Names | None = None) -> Sheet:
         for number, column in enumerate(columns)
     ]
     return Sheet(
-        title=gettext(table.title),
+        name="" if is_pipeline(table) else by_words(view, names),
         heads=[title_of(axis, names) for axis in down],
         columns=[
             entry
@@ -132,8 +182,7 @@ def sheet(table: Table, names: Names | None = None) -> Sheet:
             )
             for keys, cells in lines
         ],
-        caveats=caveats(table),
-        rule=rule(table),
+        cells=[cell for _keys, cells in lines for cell in cells if cell is not None],
     )
 
 
@@ -297,8 +346,9 @@ def conversions(table: Table, fixed: Mapping[str, str] | None = None) -> dict[st
     return found
 
 
-def caveats(table: Table) -> list[tuple[str, str]]:
-    """What stands beside every figure, in the order of the caveat block."""
+def caveats(table: Table, drawn: Iterable[Cell | None] | None = None) -> list[tuple[str, str]]:
+    """What stands beside every figure, in the order of the caveat block. `drawn`: the cells that stand there,
+    where these are not all of the table's; how many of them are hidden is said then."""
     about = table.caveats
     reporting = gettext("%(reporting)d of %(expected)d agencies") % {
         "reporting": about.agencies_reporting,
@@ -309,9 +359,7 @@ def caveats(table: Table) -> list[tuple[str, str]]:
         reporting = gettext("This agency alone")
     else:
         release = f"{about.release_id}, {gettext('digest')} {table.digest()[:12]}"
-        hidden = gettext(
-            "%(share)d %% of cells: counts of 1 to %(small)d, and those that would give one away"
-        ) % {"share": about.share_hidden, **table.policy.parameters()}
+        hidden = _hidden_of(table, drawn)
     return [
         (gettext("Source"), gettext(about.source)),
         (gettext("Period"), period_text(*about.period)),
@@ -324,7 +372,7 @@ def caveats(table: Table) -> list[tuple[str, str]]:
     ]
 
 
-def notes(table: Table) -> list[tuple[str, str]]:
+def notes(table: Table, drawn: Iterable[Cell | None] | None = None) -> list[tuple[str, str]]:
     """The caveats with all that a page says elsewhere: for a file, which stands alone."""
     marks = gettext("%(hidden)s hidden; %(missing)s not reported; 0 no record, not no need") % {
         "hidden": HIDDEN_MARK,
@@ -332,7 +380,7 @@ def notes(table: Table) -> list[tuple[str, str]]:
     }
     made = timezone.localtime(table.caveats.generated_at)
     return [
-        *caveats(table),
+        *caveats(table, drawn),
         (gettext("Rule"), rule(table)),
         (gettext("Signs"), marks),
         (gettext("As of"), formats.date_format(made, "DATETIME_FORMAT")),
@@ -350,6 +398,21 @@ def period_text(start: date, end: date) -> str:
     """A half-open period as its first and last day."""
     days = {"first": _day(start), "last": _day(end - timedelta(days=1))}
     return gettext("%(first)s to %(last)s") % days
+
+
+def _hidden_of(table: ProtectedTable, drawn: Iterable[Cell | None] | None) -> str:
+    """How much is hidden, of the cells that are drawn or of the whole release, and why."""
+    if drawn is None:
+        return gettext(
+            "%(share)d %% of cells: counts of 1 to %(small)d, and those that would give one away"
+        ) % {"share": table.caveats.share_hidden, **table.policy.parameters()}
+    cells = [cell for cell in drawn if cell is not None]
+    hidden = sum(isinstance(cell, Hidden) for cell in cells)
+    if not hidden:
+        return gettext("None of the %(all)d figures here") % {"all": len(cells)}
+    return gettext(
+        "%(hidden)d of the %(all)d figures here: counts of 1 to %(small)d, and those that would give one away"
+    ) % {"hidden": hidden, "all": len(cells), **table.policy.parameters()}
 
 
 def _said_of_links(table: Table) -> list[tuple[str, str]]:
@@ -394,11 +457,10 @@ def _dimension(axis: str, names: Names | None) -> Dimension | None:
     return (names or {}).get(axis) or FIXED.get(axis)
 
 
-def _across(table: Table) -> str | None:
-    """The axis whose values become columns: the shortest of several, the last of equals."""
-    axes = list(table.axes)
-    shortest = min(reversed(axes), key=lambda axis: len(table.axes[axis]))
-    return shortest if len(axes) > 1 and len(table.axes[shortest]) <= MOST_COLUMNS else None
+def _across(table: Table, view: View) -> str:
+    """The axis whose values become columns: the shortest of several, the last of equals; "" for none."""
+    shortest = min(reversed(view), key=lambda axis: len(table.axes[axis]))
+    return shortest if len(view) > 1 and len(table.axes[shortest]) <= MOST_COLUMNS else ""
 
 
 def _places(table: Table, down: list[str]) -> list[tuple[str, ...]]:
@@ -409,7 +471,7 @@ def _places(table: Table, down: list[str]) -> list[tuple[str, ...]]:
     return found
 
 
-def _columns(column: str, axis: str | None, is_split: bool, names: Names | None) -> list[tuple[str, str]]:
+def _columns(column: str, axis: str, is_split: bool, names: Names | None) -> list[tuple[str, str]]:
     if column == "people" and axis == "figure":
         return [(key, name_of(key)) for key in ("people_low", "people_high")]
     label = name_of(column, axis, names) if axis else gettext("Count")

@@ -6,15 +6,28 @@ links, scripts or styles; the table beside a picture has the same values and is 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from typing import Any
 
-from reporting.charts.drawing import Look, Svg
+from reporting.charts.drawing import Look, Svg, explained, together
 from reporting.charts.flows import sankey, ways
-from reporting.charts.maps import choropleth, classes_of, minis, rate
+from reporting.charts.maps import choropleth, classes_of, classes_over, minis, rate
 from reporting.charts.rows import bars, funnel
 from reporting.charts.trends import breaks, caveats_of, trend
-from reporting.measures import ALL
-from reporting.reading import Names, Table, gate, values_of
+from reporting.measures import View
+from reporting.reading import (
+    Names,
+    Table,
+    by_words,
+    caveats,
+    finest,
+    gate,
+    is_pipeline,
+    name_of,
+    titled,
+    values_of,
+)
 
 __all__ = [
     "Look",
@@ -25,12 +38,15 @@ __all__ = [
     "caveats_of",
     "choropleth",
     "classes_of",
+    "classes_over",
+    "explained",
     "funnel",
     "minis",
     "picture",
     "rate",
     "sankey",
     "svg",
+    "together",
     "trend",
 ]
 
@@ -52,17 +68,34 @@ def picture(draw: Callable[..., Svg], *tables: Any, look: Look, **how: Any) -> P
 
 
 def svg(table: Table, names: Names | None = None) -> str:
-    """The table as a picture in a file of its own: stages as a funnel, moves between two places as flows,
-    anything else as bars along its first axis."""
+    """The table as pictures in a file of its own, a picture for each view that is no total of a finer one:
+    stages as a funnel, moves between two places as flows, else bars along the last axis for each value of
+    the others."""
     gate(table)
     look = Look(alone=True, names=names or {})
-    if ways(table):
-        return sankey(table, look=look)
-    summed = [axis for axis in table.axes if ALL in table.axes[axis]]
-    if "stage" in table.axes and (
-        tuple(table.axes) == ("stage", "figure") or len(summed) >= len(table.axes) - 1
-    ):
+    if is_pipeline(table):
         return funnel(table, look=look)
-    first = next(axis for axis in table.axes if values_of(table, axis))
-    fixed = {axis: table.axes[axis][0] for axis in table.axes if axis not in summed and axis != first}
-    return bars(table, first, look=look, **fixed)
+    draws = [one for view in finest(table) for one in _draws(table, view, look.names)]
+    if len(draws) == 1:
+        return draws[0][1](table, look=look)
+    pictures = [
+        (name, draw(table, look=Look(name=f"chart-{number}", names=look.names)))
+        for number, (name, draw) in enumerate(draws)
+    ]
+    return together(look, pictures, title=titled(table, {}, look.names), caveats=caveats(table))
+
+
+def _draws(table: Table, view: View, names: Names) -> list[tuple[str, Callable[..., Svg]]]:
+    """What draws a view, each with its name."""
+    said = by_words(view, names)
+    if (way := ways(table)) and set(way) == set(view):
+        return [(said, partial(sankey, origin=way[0], destination=way[1]))]
+    *held, along = view
+    if view == ("stage",):
+        return [(said, funnel)]
+    found: list[tuple[str, Callable[..., Svg]]] = []
+    for values in product(*(values_of(table, axis) for axis in held)):
+        fixed: dict[str, Any] = dict(zip(held, values, strict=True))
+        name = ", ".join(name_of(value, axis, names) for axis, value in fixed.items())
+        found.append((f"{said}: {name}" if name else said, partial(bars, dimension=along, **fixed)))
+    return found

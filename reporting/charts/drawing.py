@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from textwrap import wrap
 from xml.sax.saxutils import escape, quoteattr
 
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
 from reporting.reading import Names
@@ -18,10 +18,19 @@ from reporting.reading import Names
 INK, QUIET, EDGE, LINE, PAPER = "#1c1d1f", "#565c65", "#71767a", "#dfe1e2", "#fff"
 DARK, SOLID, MID, PALE, WASH = "#0e4f5c", "#00687d", "#449dac", "#99deea", "#e7f6f8"
 WIDE, NARROW = 560, 343
-Svg = SafeString
-"""A picture as text. Everything in it that is not ours was escaped."""
+_SHEET = 720
+"""How wide a file of several pictures is at least."""
 _LINE = 17
 _MARGIN = 16
+
+
+class Svg(SafeString):
+    """A picture as text. Everything in it that is not ours was escaped. It knows its own size, and the fills
+    that it uses and does not explain: pairs of fill or kind, and words."""
+
+    width: float
+    height: float
+    key: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +233,58 @@ def frame(
         "",
     ]
     # Every piece of text above went through escape() or quoteattr().
-    return mark_safe("\n".join(out))  # noqa: S308
+    made = Svg("\n".join(out))
+    made.width, made.height, made.key = width, tall, () if look.alone else tuple(key)
+    return made
+
+
+def explained(pictures: Iterable[Svg], *, look: Look) -> Svg:
+    """The fills that these pictures use and don't explain, with words, once for all."""
+    key = _keys_of(pictures)
+    body, height = legend(look, key, 2, look.width)
+    said = "; ".join(text for _fill, text in key)
+    return frame(
+        look,
+        body,
+        width=look.width,
+        height=height,
+        title=gettext("What the fills mean"),
+        says=said,
+        caveats=(),
+    )
+
+
+def together(
+    look: Look, pictures: Sequence[tuple[str, Svg]], *, title: str, caveats: Iterable[tuple[str, str]]
+) -> Svg:
+    """Several pictures in one file, each below its name; small ones stand beside one another."""
+    width = max(_SHEET, *(picture.width for _name, picture in pictures))
+    x, y, foot = 0.0, 0.0, 0.0
+    body = []
+    for name, picture in pictures:
+        if x and x + picture.width > width:
+            x, y = 0.0, foot
+        lines = lines_of(name, picture.width, 14, 3)
+        body += label_lines(x, y + 16, lines, size=14, weight=700)
+        top = y + 12 + _LINE * len(lines)
+        body += [
+            f'<svg x="{_text(x)}" y="{_text(top)}" width="{_text(picture.width)}" '
+            f'height="{_text(picture.height)}">',
+            picture,
+            "</svg>",
+        ]
+        foot = max(foot, top + picture.height + 20)
+        x += picture.width + 24
+    says = "; ".join(name for name, _picture in pictures)
+    key = _keys_of(picture for _name, picture in pictures)
+    return frame(look, body, width=width, height=foot, title=title, says=says, caveats=caveats, key=key)
+
+
+def _keys_of(pictures: Iterable[Svg]) -> list[tuple[str, str]]:
+    """All their fills, each once: classes first, then signs in their one order."""
+    found = list(dict.fromkeys(one for picture in pictures for one in picture.key))
+    kinds = [sign for sign, _said in signs(fill for fill, _said in found)]
+    return sorted(found, key=lambda one: kinds.index(one[0]) + 1 if one[0] in kinds else 0)
 
 
 def label_lines(x: float, y: float, lines: Sequence[str], **how: object) -> list[str]:

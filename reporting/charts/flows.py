@@ -142,7 +142,9 @@ def sankey(
         height=height + 6,
         title=titled(table, fixed, look.names),
         says="; ".join(tips[id(flow)] for flow in flows),
-        caveats=caveats(table) if look.alone else (),
+        caveats=caveats(table, (cell(start, stop) for start in starts for stop in stops))
+        if look.alone
+        else (),
         key=signs(kinds & {"hidden"}) + ([("dotted", gettext("Not reported"))] if gone else []),
     )
 

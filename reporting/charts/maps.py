@@ -119,6 +119,7 @@ def choropleth(
     if not is_mini and not look.alone:
         drawn, height = legend(look, key, height + 12, width)
         body += drawn
+        key = []
     title = titled(table, fixed, look.names)
     if population is not None:
         title += ": " + _rate_words(per)
@@ -129,7 +130,11 @@ def choropleth(
         height=height + 4,
         title=title,
         says="; ".join(f"{one.name}: {one.says}" for one in counties),
-        caveats=caveats(table) if look.alone else (),
+        caveats=caveats(
+            table, [cell_at(table, place(table, {**fixed, dimension: one.key})) for one in counties]
+        )
+        if look.alone
+        else (),
         key=key,
     )
 
@@ -137,28 +142,13 @@ def choropleth(
 def minis(
     table: Table, outlines: Outlines, *, by: str, look: Look | None = None, **how: Any
 ) -> list[tuple[str, Svg]]:
-    """A small map for each value of the axis `by`, all with the same classes; takes what choropleth takes."""
-    gate(table)
+    """A small map for each value of the axis `by`, all with the same classes (`classes_over`); takes what
+    choropleth takes. Their fills are explained by `drawing.explained`."""
     look = look or Look()
-    dimension = how.get("dimension", "county")
-    values = [
-        value
-        for value in values_of(table, by)
-        if any(
-            cell_at(table, place(table, _fixed(how) | {by: value, dimension: one})) is not None
-            for one in values_of(table, dimension)
-        )
-    ]
-    found = [
-        _counties(
-            table, dimension, how.get("population"), how.get("per", 100_000), look, _fixed(how) | {by: value}
-        )
-        for value in values
-    ]
-    starts = classes_of(one.worth for counties in found for one in counties if one.kind == "value")
+    starts = classes_over(table, by=by, **how)
     return [
         (
-            name_of(value, by, look.names),
+            value,
             choropleth(
                 table,
                 outlines,
@@ -168,7 +158,37 @@ def minis(
                 **{**how, by: value},
             ),
         )
-        for number, value in enumerate(values)
+        for number, value in enumerate(_mapped(table, by, how))
+    ]
+
+
+def classes_over(table: Table, *, by: str, **how: Any) -> tuple[float, ...]:
+    """Where the second and the third class start on maps of all values of the axis `by`, so that they can be
+    looked at side by side; takes what choropleth takes."""
+    gate(table)
+    dimension, population, per = (
+        how.get("dimension", "county"),
+        how.get("population"),
+        how.get("per", 100_000),
+    )
+    return classes_of(
+        one.worth
+        for value in _mapped(table, by, how)
+        for one in _counties(table, dimension, population, per, Look(), _fixed(how) | {by: value})
+        if one.kind == "value"
+    )
+
+
+def _mapped(table: Table, by: str, how: Mapping[str, Any]) -> list[str]:
+    """The values of an axis that have any figure on the map."""
+    dimension = how.get("dimension", "county")
+    return [
+        value
+        for value in values_of(table, by)
+        if any(
+            cell_at(table, place(table, _fixed(how) | {by: value, dimension: one})) is not None
+            for one in values_of(table, dimension)
+        )
     ]
 
 

@@ -129,7 +129,7 @@ def _drawn(
         height=height,
         title=title,
         says=says,
-        caveats=caveats(table) if look.alone else (),
+        caveats=caveats(table, [row.cell for row in rows]) if look.alone else (),
         key=[*_range_key(has_range), *signs(kind(row.cell) for row in rows)],
     )
 

@@ -1,6 +1,6 @@
 """One figure over several releases, with a break wherever two of them can't be compared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby, pairwise
@@ -108,7 +108,7 @@ def trend(
         height=height + 6,
         title=titled(tables[-1], fixed, look.names),
         says="; ".join([*spoken, *sentences]),
-        caveats=caveats_of(tables) if look.alone else (),
+        caveats=caveats_of(tables, [one.cell for one in steps]) if look.alone else (),
         key=[*key, *signs(kind(one.cell) for one in steps)],
     )
 
@@ -136,8 +136,8 @@ def breaks(tables: Sequence[Table], versions: Sequence[int] = ()) -> list[str]:
     return found
 
 
-def caveats_of(tables: Sequence[Table]) -> list[tuple[str, str]]:
-    """What must be read beside figures of several releases: those of the last, said of all of them."""
+def caveats_of(tables: Sequence[Table], drawn: Iterable[Cell | None]) -> list[tuple[str, str]]:
+    """What must be read beside these figures of several releases: those of the last, said of all of them."""
     about = [table.caveats for table in tables]
     start, end = min(one.period[0] for one in about), max(one.period[1] for one in about)
     covered = []
@@ -154,7 +154,7 @@ def caveats_of(tables: Sequence[Table]) -> list[tuple[str, str]]:
         gettext("Counted as"): "; ".join(dict.fromkeys(gettext(one.counted_as) for one in about)),
         gettext("Release"): gettext("%(releases)s; each by itself") % {"releases": released},
     }
-    return [(label, said_of.get(label, text)) for label, text in caveats(tables[-1])]
+    return [(label, said_of.get(label, text)) for label, text in caveats(tables[-1], drawn)]
 
 
 def _span(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ in reporting/reading.py.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, floor, sqrt
 
 from django.utils.translation import gettext_lazy as _
 
@@ -23,12 +23,13 @@ CAUTION = _(
 class Representation:
     """A group's part of those who answered, over its part of the population: 1 is alike.
 
-    `part` is the first of the two, of 1. `low` and `high` hold the index with 95 % confidence: Wilson's
-    interval for that part, over the population's taken as exact.
+    `parts` are the least and the most that the first of the two can be, of 1; alike where it is known how
+    many answered. `index` says the same of the index. `low` and `high` hold the index with 95 % confidence:
+    Wilson's interval for the part, over the population's taken as exact.
     """
 
-    part: float
-    index: float
+    parts: tuple[float, float]
+    index: tuple[float, float]
     low: float
     high: float
 
@@ -44,31 +45,45 @@ def representation(
     be said.
 
     `counts` are the cells of one dimension of `who` and `whole` their total; `missing` are the values that
-    are no answer. Parts are of those who answered: known where all answers are shown, or the total and all
-    that is missing. `population` is empty where nobody took one in, and then nothing is said.
+    are no answer. Parts are of those who answered. Where that is hidden it lies between the answers shown and
+    the total without what is shown to be missing, and so does what is said. `population` is empty where
+    nobody took one in, and then nothing is said.
     """
-    answered = _answered(counts, whole, missing)
+    least, most = _answered(counts, whole, missing)
     found: dict[str, Representation | None] = {}
     for value, people in population.items():
         cell = counts.get(value)
         found[value] = None
-        if people and answered and isinstance(cell, Shown):
-            lives, part = people / everybody, cell.value / answered
-            low, high = _wilson(cell.value, answered)
+        if people and least and most and isinstance(cell, Shown):
+            lives, count = people / everybody, cell.value
+            parts = (count / most, count / least)
             found[value] = Representation(
-                part, round(part / lives, 1), round(low / lives, 1), round(high / lives, 1)
+                parts,
+                _ends(parts[0] / lives, parts[1] / lives),
+                round(_wilson(count, most)[0] / lives, 1),
+                round(_wilson(count, least)[1] / lives, 1),
             )
     return found
 
 
-def _answered(counts: Mapping[str, Cell], whole: Cell, missing: Collection[str]) -> int | None:
+def _answered(counts: Mapping[str, Cell], whole: Cell, missing: Collection[str]) -> tuple[int, int | None]:
+    """The least and the most clients who can have answered, of shown counts; None for no most."""
     answers = [cell for value, cell in counts.items() if value not in missing]
+    gaps = [cell for value, cell in counts.items() if value in missing]
+    least = sum(cell.value for cell in answers if isinstance(cell, Shown))
     if all(isinstance(cell, Shown) for cell in answers):
-        return sum(cell.value for cell in answers if isinstance(cell, Shown))
-    gaps = [counts[value] for value in missing if value in counts]
-    if isinstance(whole, Shown) and all(isinstance(cell, Shown) for cell in gaps):
-        return whole.value - sum(cell.value for cell in gaps if isinstance(cell, Shown))
-    return None
+        return least, least
+    if not isinstance(whole, Shown):
+        return least, None
+    most = whole.value - sum(cell.value for cell in gaps if isinstance(cell, Shown))
+    return (most if all(isinstance(cell, Shown) for cell in gaps) else least), most
+
+
+def _ends(least: float, most: float) -> tuple[float, float]:
+    """To one decimal: the nearest, or outward where they differ."""
+    if least == most:
+        return round(least, 1), round(most, 1)
+    return floor(round(10 * least, 6)) / 10, ceil(round(10 * most, 6)) / 10
 
 
 def _wilson(part: int, whole: int, z: float = 1.96) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from reporting.reading import (
     conversions,
     name_of,
     period_text,
-    sheet,
+    sheets,
 )
 from reporting.render.files import csv, csv_of, data, harmless, pdf, text, xlsx, xlsx_of
 from reporting.render.grids import Grid, grid
@@ -46,7 +46,7 @@ __all__ = [
     "page",
     "pdf",
     "period_text",
-    "sheet",
+    "sheets",
     "spoken",
     "svg",
     "text",

@@ -1,9 +1,12 @@
-"""A table as a file: terminal text, JSON, CSV, XLSX, PDF. All are made of one sheet, so all say the same."""
+"""A table as a file: terminal text, JSON, CSV, XLSX, PDF. All are made of the same sheets, so all say
+the same."""
 
 import csv as csv_format
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -17,17 +20,19 @@ from reporting.reading import (
     LINKED_AT,
     RELEASED_AT,
     SECTORS,
+    Cut,
     Names,
     Sheet,
     Table,
     Value,
     cell_at,
     figures_of,
+    gate,
     grouped,
     is_pipeline,
     name_of,
     notes,
-    sheet,
+    sheets,
     title_of,
 )
 from reporting.sdc import Cell, Hidden, MedianDays, NotReported, ProtectedTable, Range, Share, Shown
@@ -42,28 +47,30 @@ def text(table: Table, stages: Iterable[str] | None = None, names: Names | None 
 
     A pipeline goes without its cuts by sector, which are too many for a line.
     """
-    found = sheet(table, names)
+    gate(table)
     cut = SECTORS if is_pipeline(table) else {}
-    shown = [number for number, (key, _name) in enumerate(found.columns) if key not in cut]
     wanted = None if stages is None else set(stages)
-    lines = [[*found.heads, *(found.columns[number][1] for number in shown)]]
-    lines += [
-        [*line.names, *(_written(line.marks[number]) for number in shown)]
-        for line in found.rows
-        if wanted is None or line.keys[0] in wanted
-    ]
-    ahead = len(found.heads)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    out = [found.title, ""]
-    for number, line in enumerate(lines):
-        cells = [
-            cell.ljust(width) if column < ahead else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+    out = [gettext(table.title), ""]
+    for found in (several := sheets(table, names)):
+        shown = [number for number, (key, _name) in enumerate(found.columns) if key not in cut]
+        lines = [[*found.heads, *(found.columns[number][1] for number in shown)]]
+        lines += [
+            [*line.names, *(_written(line.marks[number]) for number in shown)]
+            for line in found.rows
+            if wanted is None or line.keys[0] in wanted
         ]
-        out.append("  ".join(cells))
-        if number == 0:
-            out.append("  ".join("-" * width for width in widths))
-    out.append("")
+        ahead = len(found.heads)
+        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+        out += [found.name, ""] if len(several) > 1 else []
+        for number, line in enumerate(lines):
+            cells = [
+                cell.ljust(width) if column < ahead else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ]
+            out.append("  ".join(cells))
+            if number == 0:
+                out.append("  ".join("-" * width for width in widths))
+        out.append("")
     beside = notes(table)
     label_width = max(len(label) for label, _said in beside)
     for label, said in beside:
@@ -78,10 +85,10 @@ def data(table: Table, names: Names | None = None) -> dict[str, Any]:
 
     A pipeline has `stages` and `by_sector`; every other table has `dimensions`, and `figures` by their place.
     """
-    found = sheet(table, names)
+    gate(table)
     about = table.caveats
     return {
-        "title": found.title if not is_pipeline(table) else str(table.title),
+        "title": gettext(table.title) if not is_pipeline(table) else str(table.title),
         **(_stages(table) if is_pipeline(table) else _figures(table, names)),
         "period": {"start": about.period[0].isoformat(), "end": about.period[1].isoformat()},
         "agencies_reporting": about.agencies_reporting,
@@ -93,33 +100,55 @@ def data(table: Table, names: Names | None = None) -> dict[str, Any]:
     }
 
 
-def csv(table: Table, names: Names | None = None) -> bytes:
-    """Figures, an empty line, and the caveats; UTF-8 with a mark that spreadsheets need."""
-    return csv_of(_lines(table, names))
+def csv(table: Table, names: Names | None = None, cut: Cut | None = None) -> bytes:
+    """Figures, an empty line, and the caveats; UTF-8 with a mark that spreadsheets need.
+
+    Of several views each stands by itself, below its name and above an empty line.
+    """
+    found = sheets(table, names, cut)
+    lines = [line for one in found for line in [*_lines(one, is_named=len(found) > 1), []]]
+    return csv_of([*lines, *_file_notes(table, found, cut)])
 
 
-def xlsx(table: Table, names: Names | None = None) -> bytes:
-    """The same lines as the CSV, numbers as numbers. The same table gives the same bytes."""
-    found = sheet(table, names)
-    made = table.caveats.generated_at.replace(tzinfo=None)
-    return xlsx_of(_lines(table, names), name=gettext("Figures"), heads=len(found.heads), made=made)
+def xlsx(table: Table, names: Names | None = None, cut: Cut | None = None) -> bytes:
+    """The same lines as the CSV, numbers as numbers: a worksheet for each view, each with its caveats. The
+    same table gives the same bytes."""
+    found = sheets(table, names, cut)
+    several = len(found) > 1
+    pages = [
+        _Page(
+            one.name if several else gettext("Figures"),
+            [*_lines(one, is_named=several), [], *_file_notes(table, found, cut)],
+            len(one.heads),
+            titles=1 + several,
+        )
+        for one in found
+    ]
+    return _book(pages, table.caveats.generated_at.replace(tzinfo=None))
 
 
-def pdf(table: Table, names: Names | None = None) -> bytes:
+def pdf(table: Table, names: Names | None = None, cut: Cut | None = None) -> bytes:
     """On paper, as PDF/UA: readable aloud, fonts inside, nothing fetched. The same table, the same bytes."""
-    found = sheet(table, names)
+    found = sheets(table, names, cut)
     made = timezone.localtime(table.caveats.generated_at)
+    beside = _file_notes(table, found, cut)
     content = {
         "lang": (get_language() or "en")[:2],
-        "title": found.title,
-        "author": dict(found.caveats)[gettext("Source")],
+        "title": gettext(table.title),
+        "author": dict(beside)[gettext("Source")],
         "made": [made.year, made.month, made.day],
-        "wide": len(found.heads) + len(found.columns) > _WIDE_PAPER,
-        "ahead": len(found.heads),
-        "heads": [*found.heads, *(label for _key, label in found.columns)],
-        "rows": [[*line.names, *(_written(mark) for mark in line.marks)] for line in found.rows],
+        "wide": any(len(one.heads) + len(one.columns) > _WIDE_PAPER for one in found),
+        "tables": [
+            {
+                "name": one.name if len(found) > 1 else "",
+                "ahead": len(one.heads),
+                "heads": [*one.heads, *(label for _key, label in one.columns)],
+                "rows": [[*line.names, *(_written(mark) for mark in line.marks)] for line in one.rows],
+            }
+            for one in found
+        ],
         "about": gettext("About these figures"),
-        "notes": _file_notes(table),
+        "notes": beside,
     }
     return bytes(
         typst.compile(
@@ -140,32 +169,64 @@ def csv_of(lines: Iterable[Sequence[Value]]) -> bytes:
 
 
 def xlsx_of(lines: Iterable[Sequence[Value]], *, name: str, heads: int = 1, made: Any = None) -> bytes:
-    """A workbook of one sheet. Made in memory: exact figures of an agency leave no temporary file behind.
+    """A workbook of one sheet.
 
     `heads`: how many columns hold names. `made`: the time the workbook says it was made at, without a zone;
     now, if none is given.
     """
+    return _book([_Page(name, lines, heads)], made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A worksheet. The first `titles` lines are bold and stay in sight, as do the first `heads` columns."""
+
+    name: str
+    lines: Iterable[Sequence[Value]]
+    heads: int
+    titles: int = 1
+
+
+def _book(pages: Sequence[_Page], made: Any) -> bytes:
+    """Made in memory: exact figures of an agency leave no temporary file behind."""
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(out, options) as book:
         if made is not None:
             book.set_properties({"created": made})
         bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
+        title = book.add_format({"bold": True})
         signs = book.add_format({"align": "right"})
-        page = book.add_worksheet(name[:31])
-        page.set_column(0, heads - 1, 28)
-        page.set_column(heads, heads + 60, 14)
-        page.freeze_panes(1, heads)
-        is_figure = True
-        for number, line in enumerate(lines):
-            is_figure = is_figure and bool(line)
-            for column, value in enumerate(line):
-                chosen = bold if number == 0 else signs if is_figure and column >= heads else None
-                if isinstance(value, int):
-                    page.write_number(number, column, value, chosen)
-                else:
-                    page.write_string(number, column, str(harmless(value)), chosen)
+        taken: list[str] = []
+        for page in pages:
+            taken.append(_tab(page.name, taken))
+            sheet = book.add_worksheet(taken[-1])
+            sheet.set_column(0, page.heads - 1, 28)
+            sheet.set_column(page.heads, page.heads + 60, 14)
+            sheet.freeze_panes(page.titles, page.heads)
+            is_figure = True
+            for number, line in enumerate(page.lines):
+                is_figure = is_figure and bool(line)
+                for column, value in enumerate(line):
+                    chosen = bold if number == page.titles - 1 else title if number < page.titles else None
+                    if chosen is None and is_figure and column >= page.heads:
+                        chosen = signs
+                    if isinstance(value, int | float):
+                        sheet.write_number(number, column, value, chosen)
+                    else:
+                        sheet.write_string(number, column, str(harmless(value)), chosen)
     return out.getvalue()
+
+
+def _tab(name: str, taken: Sequence[str]) -> str:
+    """The name of a worksheet: 31 characters without some signs, no two alike in letters of either case."""
+    plain = re.sub(r"[\[\]:*?/\\]", " ", name).strip(" '")
+    others = {one.lower() for one in taken}
+    return next(
+        one
+        for number in range(1, len(taken) + 2)
+        if (one := plain[:31] if number == 1 else f"{plain[:27]} {number}").lower() not in others
+    )
 
 
 def harmless(value: Value) -> Value:
@@ -175,17 +236,18 @@ def harmless(value: Value) -> Value:
     return value
 
 
-def _lines(table: Table, names: Names | None) -> list[list[Value]]:
-    found: Sheet = sheet(table, names)
+def _lines(found: Sheet, *, is_named: bool) -> list[list[Value]]:
     figures: list[list[Value]] = [[*line.names, *line.marks] for line in found.rows]
-    beside: list[list[Value]] = [[label, said] for label, said in _file_notes(table)]
-    return [[*found.heads, *(label for _key, label in found.columns)], *figures, [], *beside]
+    name: list[list[Value]] = [[found.name]] if is_named else []
+    return [*name, [*found.heads, *(label for _key, label in found.columns)], *figures]
 
 
-def _file_notes(table: Table) -> list[tuple[str, str]]:
-    if isinstance(table, ProtectedTable):
-        return [*notes(table), (gettext("Digest"), table.digest())]
-    return notes(table)
+def _file_notes(table: Table, found: Sequence[Sheet], cut: Cut | None) -> list[tuple[str, str]]:
+    """What the file is of, and its caveats; a digest is of the whole release."""
+    drawn = None if cut is None else [cell for one in found for cell in one.cells]
+    what = " ".join([gettext(table.title), "; ".join(filter(None, [one.name for one in found]))]).strip()
+    digest = [(gettext("Digest"), table.digest())] if isinstance(table, ProtectedTable) else []
+    return [(gettext("Table"), what), *(cut.notes if cut else ()), *notes(table, drawn), *digest]
 
 
 def _figures(table: Table, names: Names | None) -> dict[str, Any]:
@@ -246,7 +308,7 @@ def _linked(table: Table) -> dict[str, int | float | None] | None:
 
 
 def _written(mark: Value) -> str:
-    return grouped(mark) if isinstance(mark, int) else mark
+    return grouped(mark) if isinstance(mark, int) else str(mark)
 
 
 def _plain(cell: Cell) -> int | dict[str, int] | None:

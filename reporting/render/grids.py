@@ -106,7 +106,7 @@ def grid(
             }
             for row in down
         ],
-        caveats=caveats(table),
+        caveats=caveats(table, [cells[row, column] for row in down for column in across]),
     )
 
 

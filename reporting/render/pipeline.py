@@ -10,14 +10,15 @@ from reporting.reading import (
     RELEASED_AT,
     SECTORS,
     Table,
+    caveats,
     cell_at,
     conversions,
     figures_of,
     gate,
     kind,
     name_of,
+    rule,
     said,
-    sheet,
 )
 from reporting.sdc import Cell, NotReported, ProtectedTable, Range
 
@@ -60,18 +61,22 @@ def bars(table: Table) -> list[Bar]:
 
 def page(table: Table) -> dict[str, Any]:
     """What the templates of a pipeline are given. A cell is {kind, text}; so is a conversion."""
-    found = sheet(table)
+    gate(table)
     rows = list(table.axes["stage"])
     sectors = [figure for figure in figures_of(table) if figure in SECTORS]
+    main = [figure for figure in figures_of(table) if figure not in SECTORS]
     reported = [
         sector for sector in sectors if any(kind(_cell(table, row, sector)) != "zero" for row in rows)
     ]
     passed = conversions(table) if "entered" in table.axes["figure"] else {}
     has_links = LINKED_AT in table.cells  # whether anybody could be counted once when it was made
     return {
-        "title": found.title,
-        "caveats": found.caveats,
-        "rule": found.rule,
+        "title": gettext(table.title),
+        "caveats": caveats(table, (_cell(table, row, figure) for row in rows for figure in main)),
+        "sector_caveats": caveats(
+            table, (_cell(table, row, one) for row in rows for one in [*reported, "entered"])
+        )[:7],
+        "rule": rule(table),
         "generated_at": table.caveats.generated_at,
         "people": _for_page(_cell(table, "identified", "people")),
         "linked": _for_page(_cell(table, *LINKED_AT)) if has_links else None,

@@ -16,6 +16,7 @@ from agencies.roles import Permission
 from reporting import engine, reading, releases
 from reporting.models import Release
 from reporting.reading import Table
+from reporting.sdc import Cell
 from reporting.web import figures
 from reporting.web.figures import Made
 from reporting.web.numbers import PIPELINE, period_name, reader
@@ -59,7 +60,7 @@ class Beside(AgencyView):
                 "own": _rows(own),
                 "own_caveats": reading.caveats(own),
                 "network": _rows(network),
-                "network_caveats": reading.caveats(network)[:7],
+                "network_caveats": reading.caveats(network, _cells(network))[:7],
                 "as_of": network.caveats.generated_at,
                 "rule": reading.rule(network),
             },
@@ -70,7 +71,15 @@ def _rows(table: Table) -> list[list[Any]]:
     """For `table.html`: each stage with who entered it and who is in it, of one table alone."""
     rows = []
     for stage in table.axes["stage"]:
-        cells = [reading.cell_at(table, (stage, figure)) for figure in ("entered", "now")]
-        said = [{"kind": reading.kind(cell), "text": reading.said(cell)} for cell in cells]
+        said = [{"kind": reading.kind(cell), "text": reading.said(cell)} for cell in _cells(table, stage)]
         rows.append([reading.name_of(stage, "stage"), *said])
     return rows
+
+
+def _cells(table: Table, *stages: str) -> list[Cell | None]:
+    """What the page shows of these stages, or of all."""
+    return [
+        reading.cell_at(table, (stage, figure))
+        for stage in stages or table.axes["stage"]
+        for figure in ("entered", "now")
+    ]

@@ -26,7 +26,7 @@ from reporting.web import figures
 from reporting.web.figures import Lens, Made
 from reporting.web.numbers import downloads, period_name, reader
 from reporting.web.places import tabs
-from reporting.web.population import county_maps, drawing_of, rates, representation
+from reporting.web.population import drawing_of, rates, representation, small_maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Question(AgencyView):
         part, table, lens = looked.part, looked.table, looked.lens
         held: dict[str, Any] = dict(lens.fixed)
         grid = render.grid(table, lens.rows, lens.columns, names=looked.known, **held)
-        seen = {"by": lens.key, "picked": lens.picked, "only": lens.value}
+        seen = {"by": lens.key, "across": lens.columns, "picked": lens.picked, "only": lens.value}
         name = f"f-{part.measure.replace('_', '-')}"
         return {
             "id": name,
@@ -130,9 +130,10 @@ class Question(AgencyView):
             "grid": grid,
             "caveats": grid.caveats,
             "downloads": [
-                one if one["shape"] != "svg" else one | {"url": f"{one['url']}?{urlencode(seen)}"}
+                one if one["shape"] == "json" else one | {"url": f"{one['url']}?{urlencode(seen)}"}
                 for one in downloads("reporting:figure_download", release=looked.release.pk)
             ],
+            "whole": self._whole(looked),
             "coarser": self._coarser(looked, made, period),
         }
 
@@ -150,7 +151,7 @@ class Question(AgencyView):
     def _look(self, part: Part, found: Release, known: Names, request: HttpRequest) -> Looked:
         found = Release.objects.only("id", "label", "table", "digest").get(pk=found.pk)
         table = figures.read(found, reader(request))
-        views = figures.views_of(table)
+        views = reading.views_of(table)
         measure, _dot, key = request.GET.get("by", "").partition(".")
         if measure == part.measure:
             view = next((view for view in views if "-".join(view) == key), None)
@@ -176,8 +177,8 @@ class Question(AgencyView):
 
     def _cuts(self, looked: Looked) -> list[tuple[str, str]]:
         return [
-            (f"{looked.part.measure}.{'-'.join(view)}", figures.by_words(view, looked.known))
-            for view in figures.views_of(looked.table)
+            (f"{looked.part.measure}.{'-'.join(view)}", reading.by_words(view, looked.known))
+            for view in reading.views_of(looked.table)
         ]
 
     def _picks(self, looked: Looked) -> dict[str, Any] | None:
@@ -192,6 +193,12 @@ class Question(AgencyView):
             ],
         }
 
+    def _whole(self, looked: Looked) -> str:
+        """Where all cuts of the release can be had as one file; "" where the page shows them all."""
+        if reading.finest(looked.table) == [looked.lens.view]:
+            return ""
+        return reverse("reporting:figure_download", kwargs={"release": looked.release.pk, "shape": "xlsx"})
+
     def _coarser(self, looked: Looked, made: Made, period: Period) -> dict[str, str] | None:
         """Where most cells are hidden: a view, or a longer period, that shows more."""
         hidden = figures.share_hidden(looked.table, looked.lens.view, looked.lens.fixed)
@@ -202,7 +209,7 @@ class Question(AgencyView):
         longer = made.longer(looked.part.measure, period)
         if view is not None:
             where = {"period": figures.key_of(period), "by": f"{looked.part.measure}.{'-'.join(view)}"}
-            label = figures.by_words(view, looked.known)
+            label = reading.by_words(view, looked.known)
         elif longer is not None:
             whole = Period(longer.period_start, longer.period_end)
             where, label = {"period": figures.key_of(whole), "by": looked.by}, period_name(whole)
@@ -256,23 +263,29 @@ class Where(Question):
             say=gettext_lazy("The county is where the client lives. No site and no agency is on the map."),
         ),
     )
-    MINIS = 4
 
     def beside(self, looked: Looked, made: Made, period: Period) -> dict[str, Any]:
         lens = looked.lens
         if lens.drawn != "county":
             return {}
-        maps = county_maps()
+        small = small_maps(looked.table, lens, looked.known)
+        where = {"period": figures.key_of(period), "by": looked.by}
         return {
-            "minis": charts.minis(
-                looked.table,
-                maps.outlines,
-                by=lens.picked,
-                look=charts.Look(name="mini", names=looked.known),
-            )[: self.MINIS]
-            if lens.picked and maps.outlines
-            else [],
-            "rates": rates(looked.table, looked.lens, looked.known, maps),
+            "minis": [
+                {
+                    "label": reading.name_of(value, lens.picked, looked.known),
+                    "url": f"?{urlencode(where | {'only': value})}",
+                    "is_large": value == lens.value,
+                    "picture": picture,
+                }
+                for value, picture in small
+            ],
+            "minis_key": charts.picture(
+                charts.explained, [picture for _value, picture in small], look=charts.Look(name="minis-key")
+            )
+            if small
+            else None,
+            "rates": rates(looked.table, lens, looked.known),
             "pooled": self._pooled(looked, made, period),
         }
 
@@ -295,7 +308,7 @@ class Where(Question):
         whole = Period(longer.period_start, longer.period_end)
         found = Release.objects.only("id", "label", "table", "digest").get(pk=longer.pk)
         table = figures.read(found, reader(self.request))
-        if lens.view not in figures.views_of(table):
+        if lens.view not in reading.views_of(table):
             return []
         where = {"period": figures.key_of(whole), "by": looked.by, "only": lens.value}
         return [
@@ -374,9 +387,9 @@ class Who(Question):
     )
 
     def beside(self, looked: Looked, made: Made, period: Period) -> dict[str, Any]:
-        if looked.part is not self.parts[0] or len(looked.lens.view) != 1:
+        if looked.part is not self.parts[0]:
             return {}
-        return {"representation": representation(looked.table, looked.lens.rows, looked.known)}
+        return {"representation": representation(looked.table, looked.lens, looked.known)}
 
 
 QUESTIONS: Mapping[str, type[Question]] = {one.page: one for one in (Next, Where, Given, Who)}

@@ -8,7 +8,6 @@ from functools import cached_property
 
 from django.db import connection
 from django.http import Http404
-from django.utils.translation import gettext as _
 
 from agencies.models import User
 from reporting import reading, releases
@@ -28,15 +27,6 @@ def names() -> Names:
     """What the dimensions and their values are called. One query, for the places."""
     with connection.cursor() as cursor:
         return dimensions(cursor)
-
-
-def views_of(table: Table) -> list[View]:
-    """The views a table holds, by its dimensions: the coarsest first, then in the order of its axes."""
-    axes = list(table.axes)
-    found = {
-        tuple(axis for axis, value in zip(axes, at, strict=True) if value != ALL) for at in table.cells
-    } - {()}
-    return sorted(found, key=lambda view: (len(view), [axes.index(axis) for axis in view]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +76,8 @@ def lens_of(table: Table, view: View, value: str = "", *, across: str = "", pick
     shortest = min(reversed(rest), key=lambda axis: len(table.axes[axis]))
     # From where goes down, to where goes across.
     across = view[1] if is_flow(view) else across
-    columns = "" if len(rest) < 2 else across if across in rest else shortest
+    fits = across in rest and len(table.axes[across]) <= reading.MOST_COLUMNS
+    columns = "" if len(rest) < 2 else across if fits else shortest
     (rows,) = [axis for axis in rest if axis != columns]
     choices = reading.values_of(table, picked) if picked else [""]
     if value and not any(value in values for values in table.axes.values()):
@@ -115,7 +106,9 @@ def share_hidden(table: Table, view: View, fixed: Mapping[str, str] | None = Non
 def coarser(table: Table, lens: Lens) -> View | None:
     """The finest view with fewer dimensions of which no more than MOSTLY is hidden; None if there is none."""
     fitting = [
-        view for view in views_of(table) if set(view) < set(lens.view) and share_hidden(table, view) <= MOSTLY
+        view
+        for view in reading.views_of(table)
+        if set(view) < set(lens.view) and share_hidden(table, view) <= MOSTLY
     ]
     return max(fitting, key=len, default=None)
 
@@ -184,21 +177,3 @@ def said_of(table: ProtectedTable, place: Mapping[str, str]) -> str | None:
     """One figure in words; None where it is hidden, not reported or has no place."""
     cell = reading.cell_at(table, reading.place(table, place))
     return reading.said(cell) if reading.kind(cell) in ("value", "zero") else None
-
-
-def by_words(view: View, known: Names) -> str:
-    """How a view is cut, for a menu."""
-    words = [reading.title_of(axis, known) for axis in view]
-    if len(words) == 1:
-        return _("By %(first)s") % {"first": _lower(words[0])}
-    if len(words) == 2:
-        return _("By %(first)s and %(second)s") % dict(
-            zip(("first", "second"), map(_lower, words), strict=True)
-        )
-    return _("By %(first)s, %(second)s and %(third)s") % dict(
-        zip(("first", "second", "third"), map(_lower, words), strict=True)
-    )
-
-
-def _lower(word: str) -> str:
-    return word[:1].lower() + word[1:]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from agencies.doors import AgencyView
 from agencies.models import User
 from agencies.roles import Permission
-from reporting import saved
+from reporting import reading, saved
 from reporting.measures import cubes
 from reporting.models import SavedView
 from reporting.web import figures
@@ -106,6 +106,6 @@ def _line(view: SavedView, known: Any) -> dict[str, Any]:
     return {
         "view": view,
         "title": question.title if question else view.page,
-        "cut": ", ".join(filter(None, [figures.by_words(tuple(axes), known) if axes else "", named])),
+        "cut": ", ".join(filter(None, [reading.by_words(tuple(axes), known) if axes else "", named])),
         "url": f"{reverse('reporting:' + view.page)}?{urlencode(view.choices)}",
     }

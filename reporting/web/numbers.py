@@ -19,14 +19,14 @@ from agencies.doors import AgencyView
 from agencies.models import Agency, User
 from agencies.roles import Permission
 from referrals import availability
-from reporting import charts, engine, reading, releases, render
+from reporting import engine, reading, releases, render
 from reporting.measures import Period
 from reporting.models import Calendar, Grid, Release
 from reporting.sdc import Policy
 from reporting.sdc.steps import BASE
 from reporting.web import figures
 from reporting.web.places import tabs
-from reporting.web.population import drawing_of
+from reporting.web.population import cut_of, drawn_alone
 
 PIPELINE, ANONYMOUS = "pipeline", "anonymous_contacts"
 
@@ -37,7 +37,7 @@ class Shape:
 
     label: str
     content_type: str
-    make: Callable[[render.Table, render.Names], bytes | str]
+    make: Callable[..., bytes | str]
 
 
 def _json(table: render.Table, names: render.Names) -> str:
@@ -113,7 +113,7 @@ class Network(AgencyView):
 
 
 class ReleaseFile(AgencyView):
-    """A release as a file, or as the picture of one view of it. That it was taken is entered too."""
+    """A release as a file, or what a page shows of it. That it was taken is entered too."""
 
     needs = Permission.REPORT_NETWORK
 
@@ -123,14 +123,25 @@ class ReleaseFile(AgencyView):
         found = Release.objects.get(pk=release)
         table = releases.read(found, user=reader(request), channel=shape)
         key = request.GET.get("by", "")
-        if shape != "svg" or not key:
+        if not key or shape == "json":
             return _file(table, shape, found.label)
-        view = next((one for one in figures.views_of(table) if "-".join(one) == key), None)
+        view = next((one for one in reading.views_of(table) if "-".join(one) == key), None)
         if view is None:
             raise Http404
-        lens = figures.lens_of(table, view, request.GET.get("only", ""), picks=request.GET.get("picked", ""))
-        look = charts.Look(alone=True, names=figures.names())
-        return attached(drawing_of(table, lens)(look=look), shape, f"{found.label}-{key}")
+        lens = figures.lens_of(
+            table,
+            view,
+            request.GET.get("only", ""),
+            across=request.GET.get("across", ""),
+            picks=request.GET.get("picked", ""),
+        )
+        known = figures.names()
+        made = (
+            drawn_alone(table, lens, known)
+            if shape == "svg"
+            else SHAPES[shape].make(table, known, cut_of(table, lens, known))
+        )
+        return attached(made, shape, f"{found.label}-{key}")
 
 
 class Own(AgencyView):
@@ -204,7 +215,7 @@ def so_far() -> dict[str, Any] | None:
         "year": table.caveats.period[0].year,
         "rows": rows,
         "first": rows[0],
-        "caveats": reading.caveats(table),
+        "caveats": reading.caveats(table, table.cells.values()),
         "base": 2 * BASE,
         "agencies": table.policy.min_agencies,
         "threshold": table.policy.threshold,

@@ -24,7 +24,7 @@ from agencies.doors import AgencyView
 from agencies.models import Agency
 from agencies.roles import Permission
 from agencies.scope import NotAllowed
-from reporting import releases
+from reporting import reading, releases
 from reporting import render as rendering
 from reporting.measures import Cube, Period, cubes, measures, small
 from reporting.models import Grid, Mode, Proposal, Release, Scope, Specification
@@ -508,7 +508,7 @@ def _chosen(what: str) -> tuple[str, releases.Views | None]:
 
 
 def _words(views: releases.Views, known: Names) -> list[str]:
-    return [figures.by_words(view, known) if view else _("In all") for view in views]
+    return [reading.by_words(view, known) if view else _("In all") for view in views]
 
 
 def _days() -> Iterable[tuple[str, Any]]:
@@ -623,12 +623,12 @@ def _grids(table: Table, known: Names) -> Iterable[Any]:
         rows, columns = table.axes
         yield rendering.grid(table, rows, columns, names=known, caption=str(table.title))
         return
-    views = figures.views_of(table)
+    views = reading.views_of(table)
     if not views:
         yield rendering.grid(table, next(iter(table.axes)), names=known, caption=str(table.title))
     for view in views:
         lens = figures.lens_of(table, view)
-        caption = figures.by_words(view, known)
+        caption = reading.by_words(view, known)
         if not lens.fixed:
             yield rendering.grid(table, lens.rows, lens.columns, names=known, caption=caption)
             continue

@@ -169,7 +169,7 @@ class Series:
     @property
     def caveats(self) -> list[tuple[str, str]]:
         """Those of all the releases. What links say is of one release, and stands with it."""
-        return charts.caveats_of(self.tables)[:7]
+        return charts.caveats_of(self.tables, [cell for one in self.tables for cell in self._cells(one)])[:7]
 
     def lines(self) -> list[list[render.Value]]:
         """For a spreadsheet."""

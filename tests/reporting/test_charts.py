@@ -67,6 +67,18 @@ PICTURES = {
     "funnel": (("stage",), lambda t, look: charts.funnel(t, look=look)),
     "bars": ((), lambda t, look: charts.bars(t, next(iter(t.axes)), look=look)),
     "trend": ((), lambda t, look: charts.trend([t, t], versions=[1, 2], look=look)),
+    "beside": (
+        ("county", "service"),
+        lambda t, look: charts.together(
+            look, charts.minis(t, OUTLINES, by="service"), title=t.title, caveats=reading.caveats(t)
+        ),
+    ),
+    "key": (
+        ("county", "service"),
+        lambda t, look: charts.explained(
+            [picture for _name, picture in charts.minis(t, OUTLINES, by="service")], look=look
+        ),
+    ),
     "svg": ((), lambda t, _look: render.svg(t, NAMES)),
 }
 FILES = {
@@ -151,11 +163,23 @@ def numbers(said: str) -> set[int]:
 def words_of(picture: str) -> str:
     """All that a picture says; where its marks stand is geometry."""
     root = ElementTree.fromstring(f"<all>{picture}</all>")
-    return " ".join(text for text in root.itertext() if text.strip())
+    said = " ".join(text for text in root.itertext() if text.strip())
+    return uncounted(said)
 
 
-def book(made_of: bytes) -> list[list]:
-    return CalamineWorkbook.from_filelike(io.BytesIO(made_of)).get_sheet_by_index(0).to_python()
+def uncounted(said: str) -> str:
+    """Without how many cells there are: no figure of theirs."""
+    return re.sub(r"(\d+|None) of the \d+ figures here", "", said)
+
+
+def books(made_of: bytes) -> list[list[list]]:
+    """Every worksheet, as lines."""
+    found = CalamineWorkbook.from_filelike(io.BytesIO(made_of))
+    return [found.get_sheet_by_name(name).to_python() for name in found.sheet_names]
+
+
+def csv_lines(made_of: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(made_of.decode("utf-8-sig"), newline="")))
 
 
 def allowed(found) -> set[int]:
@@ -164,7 +188,7 @@ def allowed(found) -> set[int]:
     values = {n for cell in cells for n in reading.ends(cell) or ()}
     shares = {reading.share(found, one, other) for one in found.cells for other in found.cells} - {None}
     beside = " ".join(f"{label} {said}" for label, said in reading.notes(found))
-    about_it = numbers(f"{found.title} {beside} {found.digest()} {charts.caveats_of([found, found])}")
+    about_it = numbers(f"{found.title} {beside} {found.digest()} {charts.caveats_of([found, found], [])}")
     return (
         values | shares | about_it | numbers(found.caveats.generated_at.isoformat() + "2025-01-01 2026-01-01")
     )
@@ -178,10 +202,10 @@ def allowed(found) -> set[int]:
 def test_every_number_in_a_file_is_shown_or_stands_in_a_caveat(found):
     fine = allowed(found)
     for name, made_of in filed(found).items():
-        said = json.dumps(book(made_of), ensure_ascii=False) if name == "xlsx" else made_of.decode()
+        said = json.dumps(books(made_of), ensure_ascii=False) if name == "xlsx" else made_of.decode()
         if name == "csv":
             said = " ".join(cell for line in csv.reader(io.StringIO(said)) for cell in line)
-        said = re.sub(r"(\d)\.0\b", r"\1", said).replace(found.digest(), "")
+        said = re.sub(r"(\d)\.0\b", r"\1", uncounted(said)).replace(found.digest(), "")
         assert numbers(said) <= fine, name
 
 
@@ -197,7 +221,7 @@ def test_every_number_in_a_file_is_shown_or_stands_in_a_caveat(found):
 def test_every_number_in_a_picture_is_shown_or_stands_in_a_caveat(found):
     fine = allowed(found) | {2025}
     for name, picture in drawn(found).items():
-        if name.startswith(("map", "minis", "rates")):
+        if name.startswith(("map", "minis", "rates", "beside", "key")):
             continue  # below: they have classes
         assert numbers(words_of(picture)) <= fine, name
 
@@ -218,7 +242,7 @@ def test_every_number_on_a_map_is_shown_a_class_of_shown_ones_or_a_rate_of_one(f
     together = [n for service, some in by_service.items() if service != "all" for n in some]
     for some in (by_service.get("all", []), together, rates.get("all", [])):
         fine |= {int(start) for start in charts.classes_of(some)}
-    for name in ("map", "minis", "rates"):
+    for name in ("map", "minis", "rates", "beside", "key"):
         for picture in drawn(found, name).values():
             assert numbers(words_of(picture).replace("100,000", "")) <= fine, name
 
@@ -334,25 +358,41 @@ def test_the_remainder_of_a_total_is_drawn_and_never_written():
 @hypothesis_settings(max_examples=80, deadline=None)
 @given(tables())
 def test_all_shapes_have_the_same_values(found):
-    sheet, axes = reading.sheet(found, NAMES), list(found.axes)
-    lines = list(csv.reader(io.StringIO(render.csv(found, NAMES).decode("utf-8-sig"), newline="")))
-    in_book = book(render.xlsx(found, NAMES))
+    axes, sheets = list(found.axes), reading.sheets(found, NAMES)
+    lines = csv_lines(render.csv(found, NAMES))
+    in_books = books(render.xlsx(found, NAMES))
     as_data = {tuple(one["at"].values()): one for one in render.data(found, NAMES)["figures"]}
-    ahead = len(sheet.heads)
+    assert len(in_books) == len(sheets)
+    named = len(sheets) > 1
     seen = {}
-    for number, row in enumerate(sheet.rows, start=1):
-        assert lines[number] == [*row.names, *map(str, row.marks)]
-        assert in_book[number][:ahead] == list(row.names)
-        for at, (key, _label) in enumerate(sheet.columns):
-            mark, in_cell = row.marks[at], in_book[number][ahead + at]
-            assert in_cell == mark and isinstance(in_cell, float if isinstance(mark, int) else str)
-            seen.setdefault((row.keys, re.sub("_(low|high)$", "", key)), []).append(mark)
-    down = [axis for axis in axes if NAMES[axis].title in sheet.heads]
+    for sheet, in_book in zip(sheets, in_books, strict=True):
+        ahead = len(sheet.heads)
+        if named:
+            assert lines.pop(0) == [sheet.name] and in_book.pop(0)[0] == sheet.name
+        assert lines.pop(0) == [*sheet.heads, *(label for _key, label in sheet.columns)]
+        for number, row in enumerate(sheet.rows, start=1):
+            assert lines.pop(0) == [*row.names, *map(str, row.marks)]
+            assert in_book[number][:ahead] == list(row.names)
+            held = dict(
+                zip((axis for axis in axes if NAMES[axis].title in sheet.heads), row.keys, strict=True)
+            )
+            written = {}
+            for at, (key, _label) in enumerate(sheet.columns):
+                mark, in_cell = row.marks[at], in_book[number][ahead + at]
+                assert in_cell == mark and isinstance(in_cell, float if isinstance(mark, int) else str)
+                written.setdefault(re.sub("_(low|high)$", "", key), []).append(mark)
+            for key, marks in written.items():
+                across = next((axis for axis in axes if axis not in held and key in found.axes[axis]), "")
+                place = held | ({across: key} if across and key != "count" else {})
+                place |= {} if across or key in ("count", "all") else pytest.fail(key)
+                at = tuple(place.get(axis, "all") for axis in axes)
+                assert seen.setdefault(at, marks) == marks
+        assert lines.pop(0) == []
+        assert "Hidden cells" in [line[0] for line in in_book], (
+            "figures without what must be read beside them"
+        )
     for at, one in as_data.items():
-        named = dict(zip(axes, at, strict=True))
-        column = next((named[axis] for axis in axes if axis not in down), "count")
-        marks, value = seen.pop((tuple(named[axis] for axis in down), column)), one["value"]
-        cell = found[at]
+        marks, value, cell = seen.pop(at), one["value"], found[at]
         if value is None:
             assert set(marks) == {HIDDEN_MARK if cell == Hidden() else NOT_REPORTED_MARK}
         else:
@@ -361,7 +401,8 @@ def test_all_shapes_have_the_same_values(found):
                 cell.value if isinstance(cell, Shown) else None,
                 {"low": marks[0], "high": marks[-1]},
             )
-        assert (named in render.data(found, NAMES)["not_reported"]) == (cell == NotReported())
+        is_missing = dict(zip(axes, at, strict=True)) in render.data(found, NAMES)["not_reported"]
+        assert is_missing == (cell == NotReported())
     assert all(set(marks) == {render.NO_FIGURE_MARK} for marks in seen.values())
 
 
@@ -493,7 +534,7 @@ def test_a_trend_breaks_where_coverage_or_definition_changes():
     assert picture.count('stroke-dasharray="2 3"') == 2
     assert picture.count('stroke-dasharray="4 3"') == 1  # of two years with fewer agencies one is hidden
     assert "3 of 4 agencies reported" in words_of(picture)
-    coverage = dict(charts.caveats_of(several))["Coverage"]
+    coverage = dict(charts.caveats_of(several, []))["Coverage"]
     assert coverage == "3 of 4 agencies (2022–2023); 4 of 4 agencies (2024–2025)"
     with pytest.raises(ValueError, match="a trend needs"):
         charts.trend([])
@@ -528,14 +569,15 @@ def test_only_a_table_that_passed_a_gate_is_drawn(name, imposter):
 @given(st.one_of(tables(("origin", "destination")), tables(("county", "service")), tables(("stage",))))
 def test_every_picture_can_be_read_aloud_and_breaks_no_policy(found):
     for name, picture in drawn(found).items():
-        for part in re.findall(r"<svg.*?</svg>", picture, re.S):
-            root = ElementTree.fromstring(part)
-            assert root.get("role") == "img"
-            ids = [one.get("id") for one in root.iter() if one.get("id")]
-            assert len(ids) == len(set(ids)) and set(root.get("aria-labelledby").split()) <= set(ids)
-            assert root.find(f"{SVG}title").text and root.find(f"{SVG}desc").text is not None
-            assert not re.search(r"\bstyle=|<style|<script|\bon\w+=|href=|tabindex", part), name
-            assert "nan" not in part and "inf" not in re.sub(r"information", "", part)
+        for part in ElementTree.fromstring(f"<all>{picture}</all>").iter(f"{SVG}svg"):
+            if part.get("viewBox") is None:
+                continue  # the place of a picture in another
+            assert part.get("role") == "img"
+            ids = [one.get("id") for one in part.iter() if one.get("id")]
+            assert len(ids) == len(set(ids)) and set(part.get("aria-labelledby").split()) <= set(ids)
+            assert part.find(f"{SVG}title").text and part.find(f"{SVG}desc").text is not None
+        assert not re.search(r"\bstyle=|<style|<script|\bon\w+=|href=|tabindex", picture), name
+        assert "nan" not in picture and "inf" not in re.sub(r"information", "", picture)
 
 
 @pytest.mark.parametrize("evil", ['<script>alert(1)</script>&"', '"/><image href="x"/>'])
@@ -554,7 +596,7 @@ def test_no_name_becomes_a_formula():
     }
     found = made(flows_of((8, 9, 9, 8)))
     lines = csv.reader(io.StringIO(render.csv(found, names).decode("utf-8-sig"), newline=""))
-    for cells in (list(lines), book(render.xlsx(found, names))):
+    for cells in (list(lines), books(render.xlsx(found, names))[0]):
         assert "'=1+1" in cells[1] and not [
             cell for line in cells for cell in line if str(cell).startswith("=")
         ]
@@ -583,10 +625,14 @@ def test_the_paper_says_what_the_other_files_say(found):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files.typst, "compile", kept)
         render.pdf(found, NAMES)
-    lines = list(csv.reader(io.StringIO(render.csv(found, NAMES).decode("utf-8-sig"), newline="")))
-    apart = [content["heads"], *([cell.replace(",", "") for cell in row] for row in content["rows"])]
-    assert apart == lines[: len(content["rows"]) + 1]
-    assert content["notes"] == lines[len(content["rows"]) + 2 :]
+    lines = csv_lines(render.csv(found, NAMES))
+    named = len(content["tables"]) > 1
+    for one in content["tables"]:
+        assert not named or lines.pop(0) == [one["name"]]
+        for line in (one["heads"], *([cell.replace(",", "") for cell in row] for row in one["rows"])):
+            assert lines.pop(0) == line
+        assert lines.pop(0) == []
+    assert content["notes"] == lines
 
 
 def test_what_has_no_outline_is_said_below_the_map():

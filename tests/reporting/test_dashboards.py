@@ -1,5 +1,7 @@
 """The pages of the network's numbers over invented releases: what they answer, offer, propose and hold back."""
 
+import csv
+import io
 import json
 import re
 from datetime import date
@@ -9,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from python_calamine import CalamineWorkbook
 
 from agencies.models import County
 from agencies.roles import ROLES, Permission
@@ -61,7 +64,7 @@ def test_a_page_answers_with_picture_table_files_and_caveats(everything, viewer,
 def test_every_file_of_a_page_can_be_had_and_says_the_same(everything, viewer):
     text = body(viewer, "where")
     files = re.findall(r'href="(/numbers/[0-9a-f-]+\.\w+[^"]*)"', text)
-    assert len(files) == 5
+    assert len(files) == 5 and "All cuts, XLSX" not in text
     for address in files:
         found = viewer.get(address.replace("&amp;", "&"))
         assert found.status_code == 200 and found.content
@@ -130,6 +133,21 @@ def test_representation_is_shown_with_its_caution(everything, viewer):
     assert "Of the clients who answered" in text and "With 95 percent confidence" in text
 
 
+def test_where_too_much_is_hidden_to_compare_the_page_says_so_in_words(places, viewer):
+    cubes.one_axis("who", "age_band", {"13_17": 2, "18_24": 1, "25_59": 3})
+    text = body(viewer, "who")
+    assert "too much is hidden to say how many answered" in text and "Of the clients who answered" not in text
+
+
+def test_where_answers_are_hidden_a_share_is_a_range_and_says_why(places, viewer):
+    cubes.one_axis("who", "age_band", {"13_17": 9, "18_24": 120, "25_59": 60, "not_asked": 31, "unknown": 10})
+    text = body(viewer, "who")
+    assert "How many answered is hidden, so each share is a range" in text
+    # 120 of 180 to 199, rounded outward: the answers shown, and 230 less the 31 who were not asked.
+    assert "60 to 70 %" in text
+    assert all(word in files_of(viewer, text)["csv"].decode() for word in ("60 to 70 %", "is a range"))
+
+
 def test_no_hidden_count_is_on_any_page_or_in_any_file(places, viewer):
     """Cedar has 613 of one agency's making; the release hides it, and so must every byte."""
     axes = {"stage": ["identified"], "county": ["99001", "99003", "99005"]}
@@ -140,6 +158,58 @@ def test_no_hidden_count_is_on_any_page_or_in_any_file(places, viewer):
         viewer.get(f"/numbers/{made.pk}.{shape}").content.decode() for shape in ("csv", "json", "svg")
     )
     assert "915" in text and not re.search(r">\s*[78]\s*<|,[78]\r", text)
+
+
+def test_every_stage_has_a_small_map_with_the_classes_of_the_large_one(everything, viewer):
+    text = body(viewer, "where", only="screened")
+    small = re.search(r'<ul class="minis plain">.*?</ul>', text, re.DOTALL)[0]
+    assert small.count("<svg") == 4 and "<strong>Screened</strong>" in small
+    assert re.findall(r"only=(\w+)", small) == ["identified", "in_service", "exited"]
+    key = re.search(r'<div class="mkey">.*?</div>', text, re.DOTALL)[0]
+    classes = re.findall(r">(under \d+|\d+ to under \d+|\d+ or more)<", key)
+    assert len(set(classes)) == 3 and "Hidden: too few" in key
+    large = text[: text.index('<div class="mkey">')]
+    assert all(f">{one}<" in large for one in classes), "the large map has classes of its own"
+
+
+def test_a_rate_says_what_it_covers(everything, viewer):
+    year, three = (body(viewer, "where", period=key) for key in ("20250101-20260101", "20230101-20260101"))
+    assert "1 Jan 2025 to 31 Dec 2025: Identified" in year and "no rate for one year" not in year
+    assert "1 Jan 2023 to 31 Dec 2025: Identified" in three
+    assert "It covers 3 years together: it is no rate for one year." in three
+    table = Release.objects.get(measure="stages_by_place", period_start=date(2023, 1, 1))
+    held = {"by": "stage-county", "picked": "stage", "only": "identified"}
+    assert "no rate for one year" in viewer.get(f"/numbers/{table.pk}.csv", held).content.decode()
+
+
+def files_of(viewer, text) -> dict[str, bytes]:
+    found = re.findall(r'href="(/numbers/[0-9a-f-]+\.(\w+)\?[^"]+)"', text)
+    return {shape: viewer.get(address.replace("&amp;", "&")).content for address, shape in found}
+
+
+def test_files_of_where_have_populations_and_rates_of_shown_counts_alone(everything, viewer):
+    files = files_of(viewer, body(viewer, "where", only="screened"))
+    assert set(files) == {"csv", "xlsx", "svg", "pdf"}
+    lines = list(csv.reader(io.StringIO(files["csv"].decode("utf-8-sig"), newline="")))
+    assert lines[0] == ["By stage and county"] and lines[1] == ["Stage", "Alder", "Birch", "Cedar", "All"]
+    head = lines.index(["County", "Screened", "People who live there", "For each 100,000 of them"])
+    assert lines[head - 1][0].endswith("31 Dec 2025: Screened")
+    assert lines[head + 1 : head + 4] == [
+        ["Alder", "96", "412000", "23"], ["Birch", "*", "61300", "–"], ["Cedar", "*", "8900", "–"]
+    ]  # fmt: skip
+    book = CalamineWorkbook.from_filelike(io.BytesIO(files["xlsx"]))
+    assert book.sheet_names == ["By stage and county", "For each 100,000 people who liv"]
+    assert book.get_sheet_by_index(1).to_python()[2] == ["Alder", 96.0, 412000.0, "23"]
+    picture = files["svg"].decode()
+    assert all(f">{stage}</text>" in picture for stage in ("Identified", "Screened", "In service", "Exited"))
+
+
+def test_the_caveats_say_how_much_of_this_view_is_hidden(everything, viewer):
+    text = body(viewer, "where")
+    shown = re.search(r"<tbody.*?</tbody>", text, re.DOTALL)[0]
+    hidden, cells = shown.count("cellhid"), shown.count("<td")
+    assert hidden and f"{hidden} of the {cells} figures here: counts of 1 to 10" in text
+    assert "None of the 4 figures here" in body(viewer, "where", by="stages_by_place.stage")
 
 
 @pytest.mark.parametrize("page", QUESTIONS)

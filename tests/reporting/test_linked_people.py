@@ -270,7 +270,7 @@ def test_every_shape_says_both():
         assert "80 to 215" in said and "80 to 155" in said and "55 %" in said
     page = render.page(made)
     assert (page["linked"]["text"], page["released"]["text"]) == ("80 to 155", "55 %")
-    assert LINKED not in dict(render.sheet(made).columns)
+    assert LINKED not in dict(render.sheets(made)[0].columns)
 
 
 def test_a_kept_back_range_says_why_and_no_number():

@@ -15,7 +15,7 @@ from reporting import reading, render
 from reporting.sdc import HIDDEN_MARK, NOT_REPORTED_MARK, Hidden, NotReported, Range, Shown
 from tests.reporting.tables import ROWS, own, protected, raw
 
-SHAPES = ["text", "data", "csv", "xlsx", "svg", "bars", "page", "sheet"]
+SHAPES = ["text", "data", "csv", "xlsx", "svg", "bars", "page", "sheets"]
 
 
 def words(shape: str, table) -> str:
@@ -68,7 +68,7 @@ def test_the_type_gate_is_alive(monkeypatch):
     with pytest.raises(TypeError):
         render.csv(LooksLikeATable())
     monkeypatch.setattr(reading, "type", lambda _table: reading.ProtectedTable, raising=False)
-    monkeypatch.setattr(reading, "caveats", lambda _table: [])
+    monkeypatch.setattr(reading, "caveats", lambda _table, *_: [])
     monkeypatch.setattr(reading, "rule", lambda _table: "")
     assert b"Identified,60,60" in render.csv(LooksLikeATable())
 
@@ -104,7 +104,7 @@ def test_all_shapes_say_the_same(table):
     """CSV, workbook, JSON, terminal and page are one set of values."""
     lines, in_book = csv_lines(table), xlsx_lines(render.xlsx(table))
     book = [[str(int(cell)) if isinstance(cell, float) else cell for cell in line] for line in in_book]
-    columns = render.sheet(table).columns
+    columns = render.sheets(table)[0].columns
     keys = [key for key, _label in columns]
     as_data = {stage["stage"].replace(" ", "_"): stage for stage in render.data(table)["stages"]}
     as_page = {stage["bar"].stage: stage for stage in render.page(table)["stages"]}
