@@ -455,10 +455,12 @@ class _Question:
 
 
 def _together(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Without zeros, as in the ledger's system, which has no name for an agency with nothing else."""
     total: dict[str, int] = {}
     for by_agency in many:
         for agency, n in by_agency.items():
-            total[agency] = total.get(agency, 0) + n
+            if n:
+                total[agency] = total.get(agency, 0) + n
     return total
 
 

@@ -65,6 +65,15 @@ def test_what_is_left_of_a_total_is_of_enough_clients_too():
     assert hidden(table) > {"a", "b"}
 
 
+def test_an_agency_that_reported_nothing_of_it_is_no_stranger_to_what_is_left():
+    """It stands in the counts with a zero, which the ledger's system leaves out."""
+    raw = of_clients(keyed(row(40, 60, 400, 300), "kind", "given"), a=9, b=9, c=80, d=60, all=130)
+    counts = {at: {**by, "agency 9": 0} for at, by in raw.counts.items()}
+    earlier = [protect(keyed(row(30, 20, 40), "kind", release="first"), seed=SEED).said]
+    table = protect(replace(raw, counts=counts), seed=SEED, earlier=earlier).table
+    assert hidden(table) > {"a", "b"}
+
+
 def test_what_is_left_is_read_where_it_is_surely_enough():
     """Of 130 clients at most 90 are behind c and d: 40 or more are behind the rest."""
     raw = of_clients(row(40, 60, 400, 300), a=9, b=39, c=50, d=40, all=130)
