@@ -1,6 +1,7 @@
 """The disclosure engine against known answers, random linked tables and an attacker of other code."""
 
 import copy
+import itertools
 import json
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from reporting.sdc import certificate, command, pattern, proofs, rules
 from reporting.sdc.attacker import attack
 from reporting.sdc.certificate import certify, verify
+from reporting.sdc.coalitions import coalitions
 from reporting.sdc.pattern import Refused, choose
 from reporting.sdc.policy import Policy
 from reporting.sdc.rules import primary, readers
@@ -493,3 +495,33 @@ class TestSabotage:
 if __name__ == "__main__":
     small_counts = sum(check(number, strict=True) for number in range(1000))
     sys.stdout.write(f"1,000 strict tables, {small_counts} small counts: none exact, none narrow\n")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_every_pair_of_agencies_is_looked_at(number):
+    """What is left out unlooked at gives no pair anything: all pairs one by one, each with all its bounds, agree."""
+    rng = np.random.default_rng([16, number])
+    table = invented.with_agencies(invented.linked(rng, (4, 3, 3)), rng, names=4)
+    table |= {"threshold": 11, "width": 5}
+    shown = protected(read(table), bytes(32)).shown
+    public = {cell["id"]: cell["id"] for cell in table["cells"] if cell["id"] not in table["hidden"]}
+    by = {cell["id"]: cell["by"] for cell in table["cells"]}
+    names = sorted({name for parts in by.values() for name, n in parts.items() if n})
+    wanted = {}
+    for pair in itertools.combinations(names, 2):
+        own = {cell: sum(parts.get(name, 0) for name in pair) for cell, parts in by.items()}
+        least = {cell: max(n, int(cell in public)) for cell, n in own.items() if cell not in shown}
+        bounds = attack(table, shown, own=least)
+        read_ = {
+            cell for cell, (low, high) in bounds.items() if cell in public and own[cell] and high - low < 5
+        }
+        read_ |= {
+            cell for cell in shown
+            if all(name in by[cell] for name in pair) and 0 < shown[cell] - own[cell] < 11
+        }  # fmt: skip
+        if read_:
+            wanted[pair] = read_
+    found, pairs = coalitions(table, shown, public, {name: name for name in names})
+    assert pairs == len(names) * (len(names) - 1) // 2
+    assert {one.agencies: set(one.cells) for one in found} == wanted
+    assert wanted
