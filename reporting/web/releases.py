@@ -14,8 +14,10 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views import View
@@ -24,14 +26,14 @@ from agencies.doors import AgencyView
 from agencies.models import Agency
 from agencies.roles import Permission
 from agencies.scope import NotAllowed
-from reporting import reading, releases
+from reporting import reading, releases, saved
 from reporting import render as rendering
 from reporting.measures import Cube, Period, cubes, measures, small
 from reporting.models import Grid, Mode, Proposal, Release, Scope, Specification
 from reporting.reading import Names, Table, is_pipeline, name_of, values_of
 from reporting.sdc import HIDDEN_MARK, NOT_REPORTED_MARK
 from reporting.web import figures
-from reporting.web.numbers import SHAPES, attached, downloads, period_name
+from reporting.web.numbers import PIPELINE, SHAPES, attached, downloads, period_name
 
 AUDIENCES: dict[str, tuple[str, str, Promise]] = {
     "partners": (
@@ -43,6 +45,7 @@ AUDIENCES: dict[str, tuple[str, str, Promise]] = {
     "strict": (Scope.PUBLIC, Mode.STRICT, gettext_lazy("Anybody: small figures hidden, strictly")),
 }
 YEARS_BACK = 3
+MOST_RETURNED = 10
 MOST_PAGES = 12
 """Of a table with three dimensions, so many values of the one that is held are laid out."""
 WHY_NOT: dict[str, Promise] = {
@@ -119,6 +122,11 @@ class Releases(Office):
                         state__in=[Proposal.State.WAITING, Proposal.State.DRAWN, Proposal.State.BLOCKED]
                     )
                 ),
+                "returned": _lines(
+                    open_.filter(
+                        state__in=[Proposal.State.REFUSED, Proposal.State.LAPSED], decided_by__isnull=False
+                    ).order_by("-decided_at")[:MOST_RETURNED]
+                ),
                 "undecided": [(one, _title(one.measure)) for one in plans if one.is_approved is None],
                 "standing": [(one, _title(one.measure)) for one in plans if one.is_approved],
                 "made": [
@@ -127,6 +135,7 @@ class Releases(Office):
                         "title": _title(one.measure),
                         "period": period_name(Period(one.period_start, one.period_end)),
                         "replaced_by": getattr(one, "replaced_by", None),
+                        "read_at": _read_at(one),
                     }
                     for one in made.order_by("-made_at")[:60]
                 ],
@@ -148,6 +157,7 @@ class AskForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["what"].choices = list(_catalog())  # type: ignore[attr-defined]
         self.fields["when"].choices = list(_days())  # type: ignore[attr-defined]
+        self.fields["when"].initial = f"each {releases.calendar().grid}"
 
 
 class Ask(Office):
@@ -268,6 +278,8 @@ class ProposalPage(Office):
             "title": _title(found.measure),
             "period": period_name(Period(found.period_start, found.period_end)),
             "wrong": wrong,
+            "is_open": found.state in (Proposal.State.WAITING, Proposal.State.DRAWN, Proposal.State.ASKED),
+            "read_at": _read_at(found.release) if found.release else "",
             "blocked": _blocked(found),
             "can_ask": may["may_ask"] and found.state == Proposal.State.DRAWN,
             "can_drop": may["may_ask"]
@@ -467,6 +479,19 @@ def _title(measure: str) -> str:
         return measure  # a measure that this version has no more; what was released of it stays
 
 
+def _read_at(release: Release) -> str:
+    """Where its readers read it: its own page, the page of figures that shows it, or else its file."""
+    if release.scope == Scope.PUBLIC:
+        return reverse("reporting:published_table", args=[release.label])
+    if release.measure == PIPELINE:
+        return f"{reverse('reporting:numbers')}?{urlencode({'period': release.label})}"
+    page = next((page for page, measures in saved.PAGES.items() if release.measure in measures), "")
+    if not page or getattr(release, "replaced_by", None) is not None:
+        return reverse("reporting:figure_download", kwargs={"release": release.pk, "shape": "csv"})
+    period = figures.key_of(Period(release.period_start, release.period_end))
+    return f"{reverse(f'reporting:{page}')}?{urlencode({'period': period, 'of': release.measure})}"
+
+
 def _lines(found: Iterable[Proposal]) -> list[dict[str, Any]]:
     return [
         {
@@ -479,9 +504,8 @@ def _lines(found: Iterable[Proposal]) -> list[dict[str, Any]]:
 
 
 def _proposal(pk: UUID) -> Proposal:
-    return Proposal.objects.select_related("wanted_by", "asked_by", "decided_by", "replaces", "release").get(
-        pk=pk
-    )
+    beside = ("wanted_by", "asked_by", "decided_by", "replaces", "release__replaced_by")
+    return Proposal.objects.select_related(*beside).get(pk=pk)
 
 
 def _plan(pk: UUID) -> Specification:

@@ -1,5 +1,6 @@
 """The pages of tables on their way out: who sees which, the whole way by two people, and the public's pages."""
 
+import html
 import json
 import re
 from datetime import date
@@ -152,6 +153,43 @@ def test_who_asks_reads_no_figure_of_a_draft(world, is_checker_too):
     assert proof.status_code == 404
     with world.acting("HUB", "coordinator"), pytest.raises(NotAllowed):
         releases.seen(found)
+
+
+def test_what_was_released_is_read_from_where_it_was_asked_for(world):
+    """Each line of the list, and the page of what was asked for, leads to where its readers read it."""
+    network(world)
+    found = waiting(world, "stages_by_place", YEAR)
+    with world.acting("HUB", "output_checker"):
+        releases.decide(found, publish=True)
+    for measure in ("pipeline", "anonymous_contacts"):
+        released(world, measure, YEAR)
+    released(world, "stages_by_place", YEAR, **PUBLIC)
+    coordinator = world.browser("HUB", "coordinator")
+    page = said(coordinator.get(reverse("reporting:release_proposal", args=[found.pk])))
+    assert "Should this go out?" not in page and "Read it as its readers do" in page
+    listed = said(coordinator.get(reverse("reporting:releases"))).split('id="h-made"')[1]
+    links = [html.unescape(link) for link in re.findall(r'<a class="go" href="([^"]+)"', listed)]
+    assert len(links) == Release.objects.count() == 4
+    assert all(coordinator.get(link).status_code == 200 for link in links)
+    assert html.unescape(page.split("Read it as")[0].rpartition('href="')[2].rstrip('">')) in links
+
+
+def test_a_refusal_is_seen_by_who_asked(world):
+    network(world)
+    found = waiting(world, "pipeline", YEAR)
+    with world.acting("HUB", "output_checker"):
+        releases.decide(found, publish=False, reason="Too fine for a year")
+    coordinator = world.browser("HUB", "coordinator")
+    assert "Too fine for a year" in said(coordinator.get(reverse("reporting:releases")))
+    page = said(coordinator.get(reverse("reporting:release_proposal", args=[found.pk])))
+    assert "refused it: Too fine for a year" in page and "Nothing of it was released" in page
+
+
+def test_the_networks_usual_periods_are_offered_first(world):
+    network(world)
+    releases.choose_grid(Grid.QUARTER)
+    page = said(world.browser("HUB", "coordinator").get(reverse("reporting:release_ask")))
+    assert '<option value="each quarter" selected>' in page
 
 
 # What can't be released.
