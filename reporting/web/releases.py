@@ -75,8 +75,11 @@ BLOCKED: dict[str, tuple[Promise, Promise]] = {
         COARSER,
     ),
     "periods overlap": (
-        gettext_lazy("It can't be released: such tables may not share days, and these releases hold some."),
-        gettext_lazy("Ask for the very days of one of them, or for days that none of them holds."),
+        gettext_lazy(
+            "It can't be released: two tables of this kind may not share days, and these releases hold some "
+            "of its days."
+        ),
+        gettext_lazy("Ask for days that none of them holds, or for a correction of one of them."),
     ),
     "counts do not open": (
         gettext_lazy("It can't be drawn: what these releases counted can't be read by the hub."),
@@ -88,6 +91,8 @@ BLOCKED: dict[str, tuple[Promise, Promise]] = {
     ),
 }
 """Why a table can't be released, and what to do next."""
+PASSING = {"no agency reported", "counts do not open", "not certified"}
+"""Those of them that may be otherwise another day, so that the same can be asked for anew."""
 
 
 class Office(AgencyView):
@@ -295,10 +300,12 @@ class ProposalPage(Office):
                 context["lapsing"] = len(releases.would_lapse(found))
         except releases.LedgerIncomplete as error:
             context |= {"unread": error.labels, "can_ask": False, "can_decide": False}
-        # It lapsed, or would if it were decided about, or could not be drawn: the same can be wanted again.
+        # It lapsed, or would if it were decided about, or could not be drawn then: it can be wanted again.
         context["is_run"] = bool(found.specification_id and not found.replaces_id)
         context["can_renew"] = (
-            may["may_ask"] and not context["is_run"] and bool(context["blocked"] or context.get("has_moved"))
+            may["may_ask"]
+            and not context["is_run"]
+            and bool(context["blocked"] and found.reason in PASSING or context.get("has_moved"))
         )
         says_little = found.state == Proposal.State.BLOCKED or context.get("says_little", False)
         context["can_pool"] = may["may_ask"] and says_little and _can_pool(found)
