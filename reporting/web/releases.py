@@ -305,7 +305,7 @@ class ProposalPage(Office):
         context["can_renew"] = (
             may["may_ask"]
             and not context["is_run"]
-            and bool(context["blocked"] and found.reason in PASSING or context.get("has_moved"))
+            and bool((context["blocked"] and found.reason in PASSING) or context.get("has_moved"))
         )
         says_little = found.state == Proposal.State.BLOCKED or context.get("says_little", False)
         context["can_pool"] = may["may_ask"] and says_little and _can_pool(found)
