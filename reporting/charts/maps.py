@@ -146,12 +146,18 @@ def minis(
     choropleth takes. Their fills are explained by `drawing.explained`."""
     look = look or Look()
     starts = classes_over(table, by=by, **how)
+    drawn = {
+        one: outlines[one] for one in values_of(table, how.get("dimension", "county")) if one in outlines
+    }
+    # Outlines may have thousands of points: they are laid on paper once for all.
+    shapes, _height = _projected(drawn, MINI, how.pop("plane", False))
     return [
         (
             value,
             choropleth(
                 table,
-                outlines,
+                shapes,
+                plane=True,
                 classes=starts,
                 is_mini=True,
                 look=Look(name=f"{look.name}-{number}", names=look.names),
