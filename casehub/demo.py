@@ -34,6 +34,8 @@ from referrals import actions as actions_of_casework
 from referrals import queries
 from referrals.agency_side.keys import IdHasher, load_or_make_key
 
+# The first year with people in the small world: as a network that has used the hub for three years.
+SINCE = 2023
 CASELOAD = 14
 # Three Rivers' counties as a map; the larger worlds have no outlines.
 OUTLINES = Path(synthetic.__file__).parent / "three_rivers.geojson"

@@ -33,6 +33,8 @@ from referrals.picklists import AgeBand, ReleasePurpose
 # Of a hundred people so many would sign; at so many of a hundred of their agencies it came to it: 58 % of the
 # records of all, with one agency that shares no tokens.
 WILLING, CAME_TO_IT = 0.66, 0.9
+# Who came earlier has not been asked: a release lasts a year at most.
+ASKED_SINCE = date(2025, 1, 1).toordinal()
 # Who lets the agencies be asked, too; who signs until the grant ends; whose release ends within days.
 CONFIRMS, LONG, SHORT = 0.5, 0.3, 0.02
 # No agency of the larger worlds signs more than this: a demo is to be waited for.
@@ -76,6 +78,8 @@ def _willing(spec: AgencySpec, world: World, machines: Path) -> Iterator[tuple[s
     """The source keys of the clients who signed here, each with a draw of their own."""
     hasher = _hasher(spec, machines)
     for record in world.records(spec):
+        if record.journey.identified < ASKED_SINCE:
+            continue
         is_willing = Random(f"{world.seed}/willing/{record.person}").random() < WILLING  # noqa: S311
         draw = Random(f"{world.seed}/signed/{spec.slug}/{record.personal_id}")  # noqa: S311
         if is_willing and draw.random() < CAME_TO_IT:

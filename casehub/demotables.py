@@ -8,38 +8,43 @@ from collections.abc import Iterator
 from agencies.models import Agency, Membership
 from agencies.scope import Actor, acting_as
 from reporting import releases
-from reporting.measures import Period, cubes, measures
+from reporting.measures import Period, cubes, measures, small
 from reporting.models import Grid, Mode, Release, Scope, Specification
 from reporting.sdc import Unprotectable
 
-FOR_ANYBODY = "stages_by_place"
+PLACES = "stages_by_place"
 
 
 def agree(hub: Agency) -> list[Specification]:
-    """Every measure for partners each year, and one table for the public. Safe to call again."""
-    wanted = [(name, Scope.PARTNERS, Mode.SUPPRESSED) for name in (*measures(), *cubes())]
-    if FOR_ANYBODY in cubes():
-        wanted.append((FOR_ANYBODY, Scope.PUBLIC, Mode.ROUNDED))
-    for name, scope, mode in wanted:
-        if Specification.objects.filter(measure=name, scope=scope, withdrawn_at=None).exists():
+    """Every measure for partners each year; of the places also one table for the public, and one of three
+    years together. Safe to call again."""
+    wanted = [(name, Scope.PARTNERS, Mode.SUPPRESSED, Grid.YEAR) for name in (*measures(), *cubes())]
+    wanted += [
+        (PLACES, Scope.PUBLIC, Mode.ROUNDED, Grid.YEAR),
+        (PLACES, Scope.PARTNERS, Mode.SUPPRESSED, Grid.THREE_YEARS),
+    ]
+    for name, scope, mode, grid in wanted:
+        standing = Specification.objects.filter(measure=name, scope=scope, grid=grid, withdrawn_at=None)
+        if standing.exists():
             continue
+        views = small.preset(cubes()[name]) if grid == Grid.THREE_YEARS else None
         with acting_as(_person(hub, "coordinator")):
-            made = releases.specify(measure=name, grid=Grid.YEAR, scope=scope, mode=mode)
+            made = releases.specify(measure=name, grid=grid, scope=scope, mode=mode, views=views)
         with acting_as(_person(hub, "output_checker")):
             releases.approve_specification(made)
-    standing = list(Specification.objects.filter(is_approved=True, withdrawn_at=None))
     for agency in Agency.objects.filter(is_tribal=True, left_on=None):
         with acting_as(_person(agency, "data_lead")):
             for plan, _measure, _scope, answer in releases.asked_of_nation():
                 if plan is not None and answer is None:
                     releases.answer_for_nation(is_allowed=True, specification=plan)
-    return standing
+    return list(Specification.objects.filter(is_approved=True, withdrawn_at=None))
 
 
 def publish(hub: Agency, period: Period) -> Iterator[tuple[Specification, Release | None]]:
-    """Release the period under each of them, partners' first; None for what can't be."""
+    """Release the period under each of them whose grid has it, partners' first; None for what can't be."""
     order = {name: place for place, name in enumerate((*measures(), *cubes()))}
-    for plan in sorted(agree(hub), key=lambda one: (one.scope != Scope.PARTNERS, order[one.measure])):
+    plans = [one for one in agree(hub) if releases.period_of(one.grid, period.start) == period]
+    for plan in sorted(plans, key=lambda one: (one.scope != Scope.PARTNERS, order[one.measure])):
         try:
             made = releases.publish(plan, period)
         except Unprotectable:

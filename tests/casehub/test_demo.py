@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from casehub.demo import SINCE
 from casehub.democards import PASSPHRASE
 from casehub.synthetic import world, year_truth
 
@@ -92,6 +93,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "data_again": json.loads(path.read_text()),
             "opened": opened,
             "opened_again": manage(folder, "shell", "-c", OPENED),
+            "due": manage(
+                folder, "shell", "-v0", "-c", "from reporting import releases; print(len(releases.due()))"
+            ).strip(),
             "folder": folder,
         }
     finally:
@@ -107,7 +111,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.slow
 def test_the_report_holds_the_truth(report):
-    truth = year_truth(world("small"), 2025)
+    truth = year_truth(world("small", since=SINCE), 2025)
     data = report["data"]
     assert data["people"]["low"] <= truth.people <= data["people"]["high"]
     linked = data["people_linked"]
@@ -123,6 +127,16 @@ def test_the_report_holds_the_truth(report):
         name = stage["stage"].replace(" ", "_")
         if stage["entered"] is not None and name in truth.entered:
             assert stage["entered"] == truth.entered[name]
+
+
+@pytest.mark.slow
+def test_three_years_are_released_in_order_and_then_together(report):
+    said = report["said"]
+    labels = ["pipeline-2023-01-year", "pipeline-2024-01-year", "pipeline-2025-01-year"]
+    places = [said.index(one) for one in (*labels, "stages_by_place-2023-01-3years")]
+    assert places == sorted(places)
+    assert "nothing of it can be said" not in said
+    assert report["due"] == "0"
 
 
 @pytest.mark.slow

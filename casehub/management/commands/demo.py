@@ -59,7 +59,7 @@ class Command(BaseCommand):
         running.prepare()
         port = running.free_port(options["port"])
         with running.worker() as worker:
-            invented = world(options["size"])
+            invented = world(options["size"], since=demo.SINCE)
             if not demo.is_settled(invented):
                 self._build(invented)
             with demoholders.serve(invented, _machines()):
@@ -101,16 +101,26 @@ class Command(BaseCommand):
         demo.settle_in(invented)
 
     def _count(self, invented: World) -> None:
-        """Releases, tokens, links, and then the year's figures: made once, they stay."""
+        """The figures of the years before anybody was linked; releases, tokens, links; the last year's, and
+        three years together. Made once, they stay."""
+        releases.choose_grid(Grid.YEAR)
+        hub = Agency.objects.get(slug=invented.offices[0].slug)
+        first = date.fromordinal(invented.first_day)
+        for year in range(first.year, YEAR.start.year):
+            self._release(hub, releases.period_of(Grid.YEAR, date(year, 1, 1)))
         self.stdout.write("Signing releases, making tokens with three key holders, linking ...")
         signed = demoreleases.sign(invented, _machines())
         linked = demoreleases.link(invented, _machines())
         self.stdout.write(f"  {signed} releases signed; {linked} clients may be counted once")
-        releases.choose_grid(Grid.YEAR)
-        hub = Agency.objects.get(slug=invented.offices[0].slug)
-        for plan, made in demotables.publish(hub, YEAR):
-            self.stdout.write(f"  {plan}: {made.label if made else 'nothing of it can be said'}")
+        self._release(hub, YEAR)
+        pooled = releases.period_of(Grid.THREE_YEARS, YEAR.start)
+        if first <= pooled.start:
+            self._release(hub, pooled)
         releases.step()
+
+    def _release(self, hub: Agency, period: Period) -> None:
+        for plan, made in demotables.publish(hub, period):
+            self.stdout.write(f"  {plan}: {made.label if made else 'nothing of it can be said'}")
 
     def _wait(self, imports: list[tuple[Agency, Job]]) -> None:
         """Watch the imports; the worker does them. Raises CommandError if one does not end well."""
