@@ -21,7 +21,7 @@ from agencies.roles import Permission
 from referrals import availability
 from reporting import engine, reading, releases, render
 from reporting.measures import Period
-from reporting.models import Calendar, Grid, Release
+from reporting.models import Calendar, Grid, Release, Scope
 from reporting.sdc import Policy
 from reporting.sdc.steps import BASE
 from reporting.web import figures
@@ -64,7 +64,7 @@ class Network(AgencyView):
     needs = Permission.REPORT_NETWORK
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        made = list(Release.objects.filter(measure=PIPELINE))
+        made = releases.of(PIPELINE)
         if not made:
             return respond(
                 request,
@@ -77,9 +77,9 @@ class Network(AgencyView):
                 },
             )
         wanted = request.GET.get("period", "")
-        chosen = next((one for one in made if one.label == wanted), None) if wanted else made[0]
-        if chosen is None:
-            raise Http404
+        chosen = next((one for one in made if wanted in ("", one.label)), None)
+        is_replaced = chosen is None
+        chosen = chosen or Release.objects.get(measure=PIPELINE, scope=Scope.PARTNERS, label=wanted)
         table = releases.read(chosen, user=reader(request), channel="page")
         return respond(
             request,
@@ -92,6 +92,7 @@ class Network(AgencyView):
                     (one.label, period_name(Period(one.period_start, one.period_end))) for one in made
                 ],
                 "chosen": chosen.label,
+                "replaced_by": chosen.replaced_by if is_replaced else None,
                 "anonymous": self._anonymous(request, chosen),
                 "live": so_far(),
                 "downloads": downloads("reporting:figure_download", release=chosen.pk),
@@ -102,9 +103,9 @@ class Network(AgencyView):
 
     def _anonymous(self, request: HttpRequest, beside: Release) -> str | None:
         """The anonymous contacts of the same period, where they were released."""
-        found = Release.objects.filter(
-            measure=ANONYMOUS, period_start=beside.period_start, period_end=beside.period_end
-        ).first()
+        days = (beside.period_start, beside.period_end)
+        alike = (one for one in releases.of(ANONYMOUS) if (one.period_start, one.period_end) == days)
+        found = next(alike, None)
         if found is None:
             return None
         return render.spoken(

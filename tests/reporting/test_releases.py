@@ -455,6 +455,20 @@ def corrected(world, release):
     return decided(world, asked(world, drawn)).release
 
 
+def test_a_page_offers_the_correction_and_says_so_under_the_old_address(world):
+    network(world)
+    first = released(world, "pipeline", YEAR)
+    for letter in "ABC":
+        identify(world, letter, 20)
+    second = corrected(world, first)
+    browser = world.browser("P", "partner_viewer")
+    page = browser.get("/numbers/").content.decode()
+    assert f'value="{second.label}"' in page and f'value="{first.label}"' not in page
+    assert "A correction has replaced this table." not in page
+    old = browser.get("/numbers/", {"period": first.label}).content.decode()
+    assert "A correction has replaced this table." in old and second.label in old
+
+
 def test_a_correction_comes_once_a_year_and_says_what_changes(world):
     network(world)
     first = released(world, "pipeline", YEAR)
