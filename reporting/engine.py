@@ -180,7 +180,18 @@ def run_network(
             )
         else:
             found = measures()[name]
-            raw = _raw(found, cursor, period, as_of, reporting, expected, label, network=True, before=before)
+            raw = _raw(
+                found,
+                cursor,
+                period,
+                as_of,
+                reporting,
+                expected,
+                label,
+                network=True,
+                before=before,
+                earlier=earlier,
+            )
     made = protect(raw, earlier=earlier, mode=mode, seed=seed or secrets.token_bytes(32), replaces=replaces)
     linked = [one.links for at, one in raw.linked.items() if isinstance(made.table.cells[at], Range)]
     return NetworkRun(
@@ -321,10 +332,11 @@ def _raw(
     *,
     network: bool,
     before: Merged | None = None,
+    earlier: Sequence[Said] = (),
 ) -> RawTable:
     found = measure.find(cursor, period, as_of, agencies)
     if network and (period.end.month, period.end.day) != (1, 1):
-        found = _without(found, found.counted_up)
+        found = _without(found, tuple(found.counted_up))
     by_cell: dict[Coord, dict[str, int]] = defaultdict(lambda: {str(agency): 0 for agency in agencies})
     for count in found.counts:
         by_cell[count.row, count.column][str(count.agency)] += count.value
@@ -334,15 +346,24 @@ def _raw(
     counts: dict[Coord, dict[str, int] | NotReported] = {
         at: by_cell[at] if agencies else NotReported() for at in places
     }
-    relations, beside = _relations(found, rows), set[Coord]()
-    for column in found.counted_up if network and agencies else ():
+    relations, beside, inside = _relations(found, rows), set[Coord](), set[Coord]()
+    keys: dict[Coord, FigureKey] = {at: key for at, key in found.keys.items() if at in counts}
+    counted_up = []
+    for column, first_time in found.counted_up.items() if network and agencies else ():
+        everybody, at = (found.keys[rows[0], column][0], ()), ("everybody", column)
         total = {str(agency): sum(by_cell[row, column][str(agency)] for row in rows) for agency in agencies}
-        # One that may not be shown is told by no table either.
-        if Policy().may_show(total):
-            at = ("everybody", column)
-            beside.add(at)
-            counts[at] = total
-            relations.append(Sum(at, tuple((row, column) for row in rows)))
+        is_first = not any(
+            said.period[1] < period.end and any(figure.key == everybody for figure in said.figures)
+            for said in earlier
+        )
+        # The first time all tables before it tell the number; one that may not be shown is told by none of
+        # them. From then on what is known of it follows from what was said.
+        if is_first and not Policy().may_show(total):
+            continue
+        (beside if is_first else inside).add(at)
+        counts[at], keys[at] = total, everybody
+        relations.append(Sum(at, tuple((row, column) for row in rows)))
+        counted_up.append((everybody, first_time))
     linked = _linked(found, cursor, agencies, by_cell, before or {}) if network and agencies else {}
     figures = [*columns, *(("people", "median_days") if found.people_of else ())]
     return RawTable(
@@ -351,6 +372,7 @@ def _raw(
         counts=counts,
         relations=relations,
         beside=frozenset(beside),
+        inside=frozenset(inside),
         medians={
             (median.row, "median_days"): RawMedian(
                 days=median.days,
@@ -365,8 +387,8 @@ def _raw(
             if agencies and found.people_of
         },
         linked=linked,
-        keys={at: key for at, key in found.keys.items() if at in counts}
-        | {at: (found.keys[rows[0], at[1]][0], ()) for at in beside if (rows[0], at[1]) in found.keys},
+        keys=keys,
+        counted_up=counted_up,
         adds_up=found.adds_up,
         about=_about(
             measure, period, agencies, expected, release, _("Client records of the network's agencies")
@@ -407,7 +429,7 @@ def _without(found: Counted, columns: tuple[str, ...]) -> Counted:
         found,
         counts=[count for count in found.counts if count.column not in columns],
         nested=[pair for pair in found.nested if not {at[1] for at in pair} & set(columns)],
-        counted_up=(),
+        counted_up={},
         unsaid=columns,
     )
 

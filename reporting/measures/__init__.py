@@ -68,10 +68,11 @@ class Counted:
     """What a measure found. `rows` and `columns` fix the order; `sums` says which columns add up to which;
     `people_of` names the column whose clients the people range and the median of each row are about; empty
     where the rows are no people. `nested`: (row, column) whose clients all stand in another (row, column)
-    too, so that one less the other is a count as well. `counted_up`: columns whose rows added up are a number
-    that other periods' tables tell. `unsaid`: columns that have no figure in this period. `members`: asks
-    which clients, as (agency, client), the people of a row are; only of rows whose people may be linked.
-    `keys`: what a figure is called in every table; `adds_up`: universes of which disjoint periods do."""
+    too, so that one less the other is a count as well. `counted_up`: columns whose rows added up are
+    everybody there was until now, which other periods' tables tell, with the key of those who came for the
+    first time. `unsaid`: columns that have no figure in this period. `members`: asks which clients, as
+    (agency, client), the people of a row are; only of rows whose people may be linked. `keys`: what a figure
+    is called in every table; `adds_up`: universes of which disjoint periods do."""
 
     rows: list[tuple[str, Text]]
     columns: list[tuple[str, Text]]
@@ -80,7 +81,7 @@ class Counted:
     sums: list[tuple[str, list[str]]]
     people_of: str
     nested: list[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=list)
-    counted_up: tuple[str, ...] = ()
+    counted_up: Mapping[str, FigureKey] = field(default_factory=dict)
     unsaid: tuple[str, ...] = ()
     members: dict[str, Callable[[], list[tuple[int, UUID]]]] = field(default_factory=dict)
     keys: Mapping[tuple[str, str], FigureKey] = field(default_factory=dict)

@@ -190,7 +190,7 @@ def pipeline(cursor: CursorWrapper, period: Period, as_of: datetime, agencies: l
         # Whoever was lost in the period and not found again is lost now.
         nested=[(("lost", "entered"), ("lost", "now"))],
         # Everybody stands somewhere: all that ever entered, which the periods until now add up to.
-        counted_up=("now",),
+        counted_up={"now": ("stage_entries", (("stage", "identified"),))},
         keys={
             (stage, column): (
                 ("stage_standing", (("stage", stage),))

@@ -152,12 +152,12 @@ def decide(proposal: Proposal, *, publish: bool, reason: str = "") -> Proposal:
 
 def has_moved(proposal: Proposal) -> bool:
     """Whether the table is not protected with all that it hangs together with by now, or holds rows it may no
-    longer hold. Raises sealed.LedgerIncomplete."""
-    counted = set((proposal.drawn or {}).get("agencies", ()))
-    allowed = engine.partners(publishing.hand()) - set(publishing.left_out(Wanted.of(proposal)))
-    if not counted <= allowed:
-        return True
+    longer hold, or would be released under another name. Raises sealed.LedgerIncomplete."""
+    asked, counted = Wanted.of(proposal), set((proposal.drawn or {}).get("agencies", ()))
+    allowed = engine.partners(publishing.hand()) - set(publishing.left_out(asked))
     said = sealed.counts_of(proposal).said
+    if not counted <= allowed or said.release != asked.label:
+        return True
     return publishing.beside(proposal.measure, said) != proposal.protected_with
 
 

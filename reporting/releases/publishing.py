@@ -299,6 +299,8 @@ def check(wanted: Wanted, drawn: Drawn) -> None:
     """Hold a drawn table against its certificate, the attacker's report and what was asked for. Raises
     NotCertified."""
     wrong = verify(drawn.certificate)
+    if drawn.counts.said.release != wanted.label:
+        wrong.append("The table was drawn under another name.")
     if drawn.table.policy.mode != wanted.mode:
         wrong.append("The table is protected in another way than was asked for.")
     if drawn.attack["exact"] or drawn.attack["narrow"]:

@@ -63,7 +63,7 @@ def coalitions(
     found = []
     for a, b in combinations(known, 2):
         own = {name: parts.get(a, 0) + parts.get(b, 0) for name, parts in by.items()}
-        read = _narrowed(table, shown, {name for name in narrowed[a] & narrowed[b] if own[name]}, own)
+        read = _narrowed(table, shown, narrowed[a] & narrowed[b], own)
         read |= {
             name
             for name in cells

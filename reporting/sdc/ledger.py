@@ -6,9 +6,10 @@ pattern.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from reporting.sdc.policy import Policy
@@ -42,7 +43,8 @@ class Said:
 
     `period` is half-open. `agencies` are those whose rows were counted, with any rows or none. `sums` are
     places in `figures`: a total and its parts. `adds_up` are the universes in which disjoint periods add up,
-    and parts of universes (`part_of`); people do not, but who comes for the first time does.
+    and parts of universes (`part_of`); people do not, but who comes for the first time does. `counted_up` are
+    pairs of keys: everybody there was by the end of the period, and whoever came for the first time in it.
     """
 
     release: str
@@ -52,6 +54,7 @@ class Said:
     figures: tuple[Figure, ...] = field(repr=False)
     sums: tuple[tuple[int, tuple[int, ...]], ...] = field(default=(), repr=False)
     adds_up: frozenset[str] = frozenset()
+    counted_up: tuple[tuple[FigureKey, FigureKey], ...] = ()
 
     def __post_init__(self) -> None:
         if self.period[0] >= self.period[1]:
@@ -81,8 +84,7 @@ class Said:
             "agencies": list(self.agencies),
             "figures": [
                 {
-                    "universe": figure.key[0],
-                    "at": [list(pair) for pair in figure.key[1]],
+                    **_key_to_data(figure.key),
                     "by": dict(figure.by),
                     "said": list(figure.said) if isinstance(figure.said, tuple) else figure.said,
                     "place": figure.has_place,
@@ -92,6 +94,7 @@ class Said:
             ],
             "sums": [[total, list(parts)] for total, parts in self.sums],
             "adds_up": sorted(self.adds_up),
+            "counted_up": [[_key_to_data(key) for key in pair] for pair in self.counted_up],
         }
 
     @classmethod
@@ -105,7 +108,7 @@ class Said:
             agencies=tuple(data["agencies"]),
             figures=tuple(
                 Figure(
-                    key=(one["universe"], tuple((name, value) for name, value in one["at"])),
+                    key=_key_of_data(one),
                     by={str(agency): int(n) for agency, n in one["by"].items()},
                     said=(one["said"][0], one["said"][1]) if isinstance(one["said"], list) else one["said"],
                     has_place=bool(one["place"]),
@@ -117,7 +120,18 @@ class Said:
             ),
             sums=tuple((total, tuple(parts)) for total, parts in data["sums"]),
             adds_up=frozenset(data["adds_up"]),
+            counted_up=tuple(
+                (_key_of_data(total), _key_of_data(part)) for total, part in data.get("counted_up", ())
+            ),
         )
+
+
+def _key_to_data(key: FigureKey) -> dict[str, Any]:
+    return {"universe": key[0], "at": [list(pair) for pair in key[1]]}
+
+
+def _key_of_data(data: Mapping[str, Any]) -> FigureKey:
+    return data["universe"], tuple((name, value) for name, value in data["at"])
 
 
 def part_of(universe: str, pair: tuple[str, str]) -> str:
@@ -126,8 +140,11 @@ def part_of(universe: str, pair: tuple[str, str]) -> str:
 
 
 def overlaps(a: Said, b: Said) -> bool:
-    """Whether the two count the same kind of thing over days that both hold."""
-    return a.period[0] < b.period[1] and b.period[0] < a.period[1] and bool(a.universes & b.universes)
+    """Whether the two count the same kind of thing over days that both hold, or everybody until then."""
+    shared = a.universes & b.universes
+    if any(total[0] in shared for total, _new in (*a.counted_up, *b.counted_up)):
+        return True
+    return a.period[0] < b.period[1] and b.period[0] < a.period[1] and bool(shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +179,13 @@ def joint(
     - where periods add up, time is cut at all windows' ends, and a window is the sum of its pieces and of
       what came late. A piece that no release counted is what the others leave of a window, or as good a
       guess as fits them all, and is then kept uncertain whatever it is;
-    - where they do not, a window is at most the sum of those that cover it.
+    - where they do not, a window is at most the sum of those that cover it;
+    - everybody there was by one day and by a later one (`Said.counted_up`): what lies between came for the
+      first time then, and is one more count of these.
 
     A release whose figures have no place at all, of pieces counted for this alone, says what a guess can't.
     What is shown on all sides of a relation is left out, and so is what no chain of unknown counts joins to
-    the new table, or ended 24 months before it. Relations are stated only where they are true of the true
+    the new table, or ended three years before it. Relations are stated only where they are true of the true
     counts.
     """
     return _Build(connected(earlier, new), new, threshold).joint(width=width, strict=strict)
@@ -176,8 +195,9 @@ def connected(earlier: Iterable[Said], new: Said) -> list[Said]:
     """The earlier releases that `joint` protects the new one with: those that overlap it, or one that does,
     in the order they were taken.
 
-    What ended long before the new one starts is left out: else windows that follow on one another would drag
-    all that was ever said along.
+    What ended three years before the new one starts is left out: else windows that follow on one another
+    would drag all that was ever said along. No window is longer, so none holds the new one and what is left
+    out.
     """
     since = reaches_back_to(new.period[0])
     found, fresh = list[Said](), [new]
@@ -240,6 +260,7 @@ class _Build:
     def joint(self, *, width: int, strict: bool) -> Joint:
         for said in self._all:
             self._take(said)
+        apart = [pair for total, first in self._new.counted_up for pair in self._newcomers(total, first)]
         for windows in self._counts.values():
             for count in (count for counts in windows.values() for count in counts):
                 self._enter(count)
@@ -251,6 +272,8 @@ class _Build:
             mine = {key: found for key, found in self._counts.items() if key[0] == universe}
             if keys := {key: found for key, found in mine.items() if self._is_added_up(key)}:
                 self._blocks(keys)
+        for one, other in apart:
+            self._apart(one, other, always=True)
         table = self._pruned() | {
             "threshold": self._threshold,
             "width": width,
@@ -289,6 +312,30 @@ class _Build:
             self._places = ids
         for total, parts in said.sums:
             self._relations[ids[total], tuple(sorted(ids[part] for part in parts))] = None
+
+    def _newcomers(self, total: FigureKey, first_time: FigureKey) -> Iterator[tuple[_Count, _Count]]:
+        """Everybody by one day less everybody by another are those who came for the first time meanwhile, who
+        are now one more count of these. Yields what can't be told so: counts of one day, and falling ones."""
+        by_day: dict[date, list[_Count]] = {}
+        for window, counts in self._counts.get(total, {}).items():
+            by_day.setdefault(window[1], []).extend(counts)
+        for counts in by_day.values():
+            counts.sort(key=lambda count: count.taken)
+            yield from ((later, one) for one, later in pairwise(counts))
+        for before, after in pairwise(sorted(by_day)):
+            for one in by_day[after]:
+                other = _as_of(by_day[before], one.taken)
+                by = _less(one.by, [other.by])
+                if min(by.values(), default=0) < 0:
+                    yield one, other
+                    continue
+                alike = self._counts.setdefault(first_time, {}).setdefault((before, after), [])
+                came = next((count for count in alike if count.by == by), None)
+                if came is None:
+                    name = _name(first_time, (before, after), len(alike))
+                    came = _Count(name, by, one.taken, one.agencies, one.releases | other.releases)
+                    alike.append(came)
+                self._relations[one.id, tuple(sorted((other.id, came.id)))] = None
 
     def _enter(self, count: _Count) -> None:
         flags = {"forced", "slack"} if count.exact else set() if count.has_place else {"hidden"}
@@ -637,7 +684,7 @@ class _Build:
         }
 
 
-_LONG = timedelta(days=731)
+_LONG = timedelta(days=3 * 365 + 1)
 _FLAGS = ("forced", "hidden", "sensitive", "slack", "network")
 _FEW = 3
 

@@ -295,6 +295,7 @@ class _Question:
                 (number[total], tuple(number[part] for part in parts)) for total, parts in self._lines
             ),
             adds_up=raw.adds_up,
+            counted_up=tuple(raw.counted_up),
         )
 
     def settle(self, seed: bytes) -> tuple[Protection, AttackReport]:

@@ -105,6 +105,7 @@ class RawTable:
     every table there will ever be; a count without one is this table's own. `adds_up` are the universes of
     which disjoint periods add up (contacts do, people do not). `people`: where a count is of events (say,
     services), the distinct clients behind it by agency; a count of which nothing is said is one of clients.
+    `counted_up` as in `ledger.Said`.
     """
 
     title: str
@@ -120,6 +121,7 @@ class RawTable:
     keys: Mapping[Coord, FigureKey] = field(default_factory=dict)
     adds_up: frozenset[str] = frozenset()
     people: Mapping[Coord, Mapping[str, int]] = field(default_factory=dict, repr=False)
+    counted_up: Sequence[tuple[FigureKey, FigureKey]] = ()
 
     def __post_init__(self) -> None:
         freeze = object.__setattr__
@@ -129,6 +131,7 @@ class RawTable:
         freeze(self, "medians", MappingProxyType(dict(self.medians)))
         freeze(self, "ranges", MappingProxyType(dict(self.ranges)))
         freeze(self, "linked", MappingProxyType(dict(self.linked)))
+        freeze(self, "counted_up", tuple(self.counted_up))
         freeze(self, "keys", MappingProxyType(dict(self.keys)))
         freeze(
             self, "people", MappingProxyType({at: MappingProxyType(dict(n)) for at, n in self.people.items()})

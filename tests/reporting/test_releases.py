@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,7 +27,7 @@ from reporting.models import (
     TribalAnswer,
 )
 from reporting.releases import publishing, sealed
-from reporting.sdc import Hidden, Shown
+from reporting.sdc import Hidden, Shown, ledger
 from tests.reporting import cubes
 from tests.reporting.releasing import approved, released
 
@@ -295,9 +295,9 @@ def test_a_table_lapses_whose_linked_people_would_go_on_from_another_release(wor
     """Of other days, and in no system with it; but what linking took off moves in steps over all releases."""
     network(world)
     for letter in "ABC":
-        identify(world, letter, 15, year=2024)
-    waiting = asked(world, wanted(world))
-    made = released(world, "pipeline", BEFORE)
+        identify(world, letter, 15, month=7, year=2024)
+    waiting = asked(world, wanted(world, period=QUARTER, grid=Grid.QUARTER))
+    made = released(world, "pipeline", Period(date(2024, 7, 1), date(2024, 10, 1)))
     assert not releases.has_moved(waiting)
     LinkedStep.objects.create(release=made, merged={})
     assert releases.has_moved(waiting)
@@ -453,6 +453,77 @@ def corrected(world, release):
     drawn = Proposal.objects.get(pk=made.pk)
     assert drawn.state == State.DRAWN, drawn.blocking
     return decided(world, asked(world, drawn)).release
+
+
+LOST = ("lost", "now")
+
+
+def two_year_ends(world):
+    """45 people by the end of 2024, 6 more by the end of 2025; all of them are lost by then."""
+    for letter in "ABC":
+        sign(world, letter)
+        identify(world, letter, 15, year=2024)
+        identify(world, letter, 2, year=2025)
+    world.agency("HUB")
+    releases.choose_grid(Grid.YEAR)
+    return [table(released(world, "pipeline", one)) for one in (BEFORE, YEAR)]
+
+
+def test_who_came_is_not_read_from_two_year_ends(world):
+    before, after = two_year_ends(world)
+    assert (before[LOST], after[LOST]) == (Shown(45), Hidden())
+    assert after[ENTERED] == Hidden()
+
+
+def test_sabotage_without_everybody_the_six_are_read(world, monkeypatch):
+    monkeypatch.setattr(ledger._Build, "_newcomers", lambda self, total, first_time: [])
+    before, after = two_year_ends(world)
+    assert after[LOST].value - before[LOST].value == 6
+
+
+def quarters_and_their_three_years(world):
+    """What is read of the quarter with 6 people: the three years less all the others."""
+    for letter in "ABC":
+        sign(world, letter)
+        identify(world, letter, 2, month=1, year=2023)
+        for year in (2023, 2024, 2025):
+            for month in (1, 4, 7, 10)[year == 2023 :]:
+                identify(world, letter, 6, month=month, year=year)
+    world.agency("HUB")
+    starts = [date(year, month, 1) for year in (2023, 2024, 2025) for month in (1, 4, 7, 10)]
+    quarters = [releases.period_of(Grid.QUARTER, day) for day in starts]
+    whole = releases.period_of(Grid.THREE_YEARS, starts[0])
+    # The last quarter comes after the three years.
+    said = [table(released(world, "pipeline", one))[ENTERED] for one in (*quarters[:-1], whole, quarters[-1])]
+    return [one.value if isinstance(one, Shown) else None for one in said]
+
+
+def test_three_years_are_remembered_to_their_last_quarter(world):
+    first, *others, whole, last = quarters_and_their_three_years(world)
+    assert first is None and None in (*others, whole, last)
+
+
+def test_sabotage_with_a_shorter_memory_the_quarter_is_read(world, monkeypatch):
+    monkeypatch.setattr(ledger, "_LONG", timedelta(days=731))
+    _first, *others, whole, last = quarters_and_their_three_years(world)
+    assert whole - sum(others) - last == 6
+
+
+def test_a_correction_of_last_year_is_asked_for_anew_in_january(world, monkeypatch):
+    """It would have another name than its sealed counts, which nobody could match ever after."""
+    network(world)
+    first = released(world, "pipeline", YEAR)
+    with world.acting("HUB", "coordinator"):
+        made = releases.correct(first)
+    releases.draw_proposal(made.pk)
+    waiting = asked(world, Proposal.objects.get(pk=made.pk))
+    with monkeypatch.context() as january:
+        new_year = timezone.localdate().replace(month=1, day=5) + timedelta(days=366)
+        january.setattr(timezone, "localdate", lambda *args, **how: new_year)
+        assert decided(world, waiting).state == State.LAPSED
+        with pytest.raises(releases.NotCertified, match="another name"):
+            publishing.check(publishing.Wanted.of(waiting), publishing.drawn_of(waiting))
+    assert not hasattr(first, "replaced_by")
 
 
 def test_a_page_offers_the_correction_and_says_so_under_the_old_address(world):

@@ -512,9 +512,7 @@ def test_every_pair_of_agencies_is_looked_at(number):
         own = {cell: sum(parts.get(name, 0) for name in pair) for cell, parts in by.items()}
         least = {cell: max(n, int(cell in public)) for cell, n in own.items() if cell not in shown}
         bounds = attack(table, shown, own=least)
-        read_ = {
-            cell for cell, (low, high) in bounds.items() if cell in public and own[cell] and high - low < 5
-        }
+        read_ = {cell for cell, (low, high) in bounds.items() if cell in public and high - low < 5}
         read_ |= {
             cell for cell in shown
             if all(name in by[cell] for name in pair) and 0 < shown[cell] - own[cell] < 11
