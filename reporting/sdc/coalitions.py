@@ -27,7 +27,8 @@ class AttackReport:
     """What the attacker found of the `targets` counts kept back: how many one of the `readers` can work out
     to the person (`exact`) or to closer than the width (`narrow`, the exact ones with them).
 
-    Both are 0 in a table that was made. All `pairs` of two agencies were looked at too.
+    Both are 0 in a table that was made. All `pairs` of two agencies were looked at too; 0 where none was, as
+    in a table of rounded counts.
     """
 
     targets: int

